@@ -1,0 +1,1 @@
+"""Daybook: an interactive sales dashboard that is never slow and never wrong."""

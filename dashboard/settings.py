@@ -1,0 +1,145 @@
+"""Every setting, with its default, its unit and its meaning; the only reader of the environment."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import list_currencies
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dashboard.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "DASHBOARD_"
+ENV_FILE = ROOT / ".env"
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Bytes = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What can be configured. Durations are in seconds and sizes in bytes, and their names say so."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL to read from, as a URL. Without it the bundled PostgreSQL is started.",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        validation_alias="REDIS_URL",
+        description="Redis or Valkey to cache in: redis://, rediss://, redis+cluster:// or "
+        "redis+sentinel://. Without it the cache lives on disk, in the data folder.",
+    )
+    data_dir: Path = Field(
+        ROOT / ".daybook", description="Folder for everything that the program writes on this machine."
+    )
+
+    host: str = Field("127.0.0.1", description="Address that the dashboard listens on.")
+    port: int = Field(8501, ge=0, le=65535, description="Port that the dashboard listens on; 0 picks one.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Further host names, with commas between, under which browsers may open the dashboard.",
+    )
+
+    currency: str = Field("BRL", description="ISO 4217 code of the currency that amounts are in.")
+    locale: str = Field("en_US", description="Locale that numbers, amounts and dates are written in.")
+
+    connect_timeout_seconds: Seconds = Field(5.0, description="Wait for a connection to PostgreSQL.")
+    statement_timeout_seconds: Seconds = Field(30.0, description="Longest time that one read may run.")
+    pool_size: int = Field(8, gt=0, description="Connections to PostgreSQL kept open by one process.")
+    versions_poll_seconds: Seconds = Field(
+        2.0, description="Longest time until a process notices that the data has a new version."
+    )
+
+    cache: Literal["auto", "null"] = Field(
+        "auto", description="auto: Redis if there is a REDIS_URL, else disk. null: keep nothing."
+    )
+    cache_default_ttl_seconds: Seconds = Field(3_600.0, description="Lifetime of answers, unless said.")
+    cache_analytics_ttl_seconds: Seconds = Field(21_600.0, description="Lifetime of analytics answers.")
+    cache_session_ttl_seconds: Seconds = Field(86_400.0, description="Lifetime of a session's answers.")
+    cache_max_stale_seconds: Seconds = Field(
+        86_400.0,
+        description="Time past its lifetime for which an answer is kept, to be shown marked as stale while "
+        "the database is down.",
+    )
+    cache_max_bytes: Bytes = Field(2_000_000_000, description="Room for the cache on disk.")
+    redis_timeout_seconds: Seconds = Field(
+        0.25, description="Longest wait for Redis before the program goes on without it."
+    )
+    redis_retry_seconds: Seconds = Field(
+        5.0, description="After a fault of Redis, time until the next attempt to use it."
+    )
+
+    demo_orders: int = Field(100_000, gt=0, description="Orders in the demo shop of a first start.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("locale")
+    @classmethod
+    def _known_locale(cls, value: str) -> str:
+        try:
+            Locale.parse(value)
+        except (UnknownLocaleError, ValueError) as error:
+            raise ValueError("not a known locale; write one like en_US or pt_BR") from error
+        return value
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str) -> str:
+        if value not in list_currencies():
+            raise ValueError("not an ISO 4217 code; write one like BRL or EUR")
+        return value
+
+    def ttl_seconds(self, ttl_class: str) -> float:
+        """Lifetime in seconds of the answers of a query whose header says ``ttl: ttl_class``."""
+        return float(getattr(self, f"cache_{ttl_class}_ttl_seconds"))
+
+
+def variable(name: str) -> str:
+    """The environment variable that a setting is read from."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else f"{PREFIX}{name.upper()}"
+
+
+def load_settings() -> Settings:
+    """Settings from the environment and a local ``.env``. Raises SettingsError."""
+    known = {variable(name) for name in Settings.model_fields}
+    given = {*os.environ, *dotenv_values(ENV_FILE)}
+    unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"Unknown setting {', '.join(unknown)}. docs/settings.md lists the known ones.")
+    try:
+        return Settings(_env_file=ENV_FILE)  # type: ignore[call-arg] # dataclass_transform hides it
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explained(problem) for problem in error.errors())) from None
+
+
+def _explained(problem: object) -> str:
+    """One line a problem, without the value where it may be a secret."""
+    assert isinstance(problem, dict)  # pydantic's ErrorDetails
+    name = str(problem["loc"][0])
+    name = name if name.isupper() else variable(name)
+    shown = "" if name.endswith("_URL") else f" is {problem['input']!r}:"
+    return f"{name}{shown} {problem['msg']}. See docs/settings.md."
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()
