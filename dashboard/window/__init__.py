@@ -1,0 +1,23 @@
+"""Windows of time: presets, half-open ranges, grain, comparison, watermark. Pure."""
+
+from dashboard.window.preset import ALL, CUSTOM, DEFAULT, PRESETS, Preset
+from dashboard.window.span import EARLIEST, LATEST, Bucket, Grain, Span, Unit, bucket_start
+from dashboard.window.window import AUTO_GRAIN, Comparison, Window
+
+__all__ = [
+    "ALL",
+    "AUTO_GRAIN",
+    "CUSTOM",
+    "DEFAULT",
+    "EARLIEST",
+    "LATEST",
+    "PRESETS",
+    "Bucket",
+    "Comparison",
+    "Grain",
+    "Preset",
+    "Span",
+    "Unit",
+    "Window",
+    "bucket_start",
+]
