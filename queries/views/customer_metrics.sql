@@ -1,0 +1,43 @@
+-- One row a customer (a person, not an order's customer_id): orders, spending, recency and segment.
+-- Recency counts the days up to the last order of the whole shop, so it does not depend on the clock.
+CREATE MATERIALIZED VIEW dashboard.customer_metrics AS
+WITH paid AS (
+    SELECT order_id, sum(payment_value) AS payment_value
+    FROM shop.order_payments
+    GROUP BY order_id
+), people AS (
+    SELECT
+        c.customer_unique_id,
+        min(o.purchase_date) AS first_order,
+        max(o.purchase_date) AS last_order,
+        count(*) AS total_orders,
+        coalesce(sum(paid.payment_value), 0)::numeric(16, 2) AS total_spent
+    FROM shop.orders AS o
+    JOIN shop.customers AS c USING (customer_id)
+    LEFT JOIN paid USING (order_id)
+    GROUP BY c.customer_unique_id
+), recent AS (
+    SELECT people.*, (SELECT max(purchase_date) FROM shop.orders) - last_order AS recency_days
+    FROM people
+)
+SELECT
+    customer_unique_id,
+    first_order,
+    last_order,
+    total_orders,
+    total_spent,
+    (total_spent / total_orders)::numeric(16, 2) AS average_order_value,
+    recency_days,
+    CASE
+        WHEN total_orders > 2 AND recency_days <= 180 THEN 'Loyal'
+        WHEN total_orders > 1 AND recency_days <= 180 THEN 'Returning'
+        WHEN recency_days <= 90 THEN 'New'
+        WHEN total_orders > 1 AND recency_days <= 365 THEN 'At risk'
+        WHEN recency_days <= 365 THEN 'One order'
+        ELSE 'Lost'
+    END AS segment
+FROM recent;
+
+CREATE UNIQUE INDEX customer_metrics_key ON dashboard.customer_metrics (customer_unique_id);
+CREATE INDEX ix_customers_high_value ON dashboard.customer_metrics (customer_unique_id)
+    WHERE total_spent > 1000;
