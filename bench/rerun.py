@@ -1,0 +1,205 @@
+"""One rerun of a page, and a start: our launcher against ``streamlit run`` of the same script, side by side."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from socket import create_server
+from typing import Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+
+from dashboard.server import MAIN
+from dashboard.settings import ROOT
+
+RERUNS = 40
+STARTS = 3
+START_SECONDS = 300.0  # a very first start makes the demo shop, too
+
+# What a start can't be quicker than: the libraries that a page stands on.
+LIBRARIES = (
+    "alembic, babel.numbers, pandas, plotly.graph_objects, polars, psycopg, pyarrow, sqlalchemy, streamlit, "
+    "uvicorn"
+)
+
+OURS = """
+import sys
+from pathlib import Path
+from dashboard.server import serve
+from dashboard.settings import load_settings
+serve(load_settings(), {}, script=Path(sys.argv[1]))
+"""
+
+Command = Callable[[Path, int], list[str]]  # script and port to what serves them
+
+
+class Tab:
+    """A browser's tab, as far as a server can tell; speaks the protocol of Streamlit 1.67."""
+
+    def __init__(self, link: ClientConnection) -> None:
+        self._link = link
+        self._page = ""
+        self._known: set[str] = set()  # hashes of messages that need not be sent again
+
+    def rerun(self) -> float:
+        """Run the page; milliseconds from asking until its end. Raises RuntimeError if the page fails."""
+        ask = BackMsg()
+        ask.rerun_script.page_script_hash = self._page
+        ask.rerun_script.cached_message_hashes.extend(self._known)
+        began = time.perf_counter()
+        self._link.send(ask.SerializeToString())
+        while not self._is_end(ForwardMsg.FromString(self._link.recv(timeout=60, decode=False))):
+            pass
+        return (time.perf_counter() - began) * 1_000
+
+    def _is_end(self, message: ForwardMsg) -> bool:
+        match message.WhichOneof("type"):
+            case "new_session":
+                self._page = message.new_session.page_script_hash
+            case "delta" if message.delta.new_element.HasField("exception"):
+                raise RuntimeError(message.delta.new_element.exception.message)
+            case "script_finished":
+                return message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+        if message.metadata.cacheable:
+            self._known.add(message.hash)
+        return False
+
+
+@contextmanager
+def opened_tab(url: str) -> Iterator[Tab]:
+    address = url.replace("http:", "ws:") + "/_stcore/stream"
+    with connect(address, subprotocols=["streamlit"], max_size=None, compression=None) as link:
+        yield Tab(link)
+
+
+def ours(script: Path, port: int) -> list[str]:
+    """The command that serves a script by our launcher."""
+    if script == MAIN:
+        return [sys.executable, "-m", "dashboard", "serve", "--port", str(port)]
+    return [sys.executable, "-c", OURS, str(script)]
+
+
+def theirs(script: Path, port: int) -> list[str]:
+    """The command that serves a script as Streamlit does it, when left to itself."""
+    options = {"server.headless": "true", "server.address": "127.0.0.1", "server.port": str(port)}
+    return [sys.executable, "-m", "streamlit", "run", str(script)] + [
+        f"--{k}={v}" for k, v in options.items()
+    ]
+
+
+@contextmanager
+def served(command: Command, script: Path) -> Iterator[tuple[str, float]]:
+    """A server for as long as the block lasts: its URL, and the milliseconds until it was ready."""
+    port = _free_port()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DASHBOARD_PORT": str(port)}
+    with tempfile.TemporaryDirectory() as folder:  # where no settings of ours lie
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command(script, port), cwd=folder, env=environment, stdout=subprocess.DEVNULL
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait(process, url + ("/readyz" if command is ours else "/_stcore/health"))
+            yield url, (time.perf_counter() - began) * 1_000
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _free_port() -> int:
+    with create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        try:
+            if httpx.get(url, timeout=5).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.01)
+    raise RuntimeError(f"{url} is not ready after {START_SECONDS:g} s")
+
+
+def _rerun_rows(script: Path, reruns: int) -> list[dict[str, Any]]:
+    with ExitStack() as stack:
+        fast, _ = stack.enter_context(served(ours, script))
+        plain, _ = stack.enter_context(served(theirs, script))
+        tabs = [stack.enter_context(opened_tab(url)) for url in (fast, plain)]
+        first = [tab.rerun() for tab in tabs]
+        # In turns, so that what else the machine does disturbs both alike.
+        times = [[tab.rerun() for tab in tabs] for _ in range(reruns)]
+    return [
+        _row("first run of the page", "streamlit run", *first),
+        _row(
+            "rerun of the page",
+            "streamlit run",
+            *(statistics.median(each) for each in zip(*times, strict=True)),
+        ),
+    ]
+
+
+def _start_rows(script: Path) -> list[dict[str, Any]]:
+    rounds = [(_start_ms(ours, script), _start_ms(theirs, script), _import_ms()) for _ in range(STARTS)]
+    fast, plain, imports = (statistics.median(each) for each in zip(*rounds, strict=True))
+    return [
+        _row("start to ready", "streamlit run, which imports at the first page", fast, plain),
+        _row("start to ready", "importing the libraries only", fast, imports),
+    ]
+
+
+def _start_ms(command: Command, script: Path) -> float:
+    with served(command, script) as (_, start_ms):
+        return start_ms
+
+
+def _import_ms() -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", f"import {LIBRARIES}"], check=True)
+    return (time.perf_counter() - began) * 1_000
+
+
+def _row(measure: str, other: str, our_ms: float, other_ms: float) -> dict[str, Any]:
+    return {
+        "measure": measure,
+        "ours_ms": round(our_ms, 1),
+        "other": other,
+        "other_ms": round(other_ms, 1),
+        "ratio": round(our_ms / other_ms, 2),
+    }
+
+
+def run(script: Path = MAIN, reruns: int = RERUNS) -> list[dict[str, Any]]:
+    """Measure; a row each: measure, ours_ms, other, other_ms, ratio (ours / other), medians in milliseconds."""
+    return _rerun_rows(script, reruns) + _start_rows(script)
+
+
+def main(script: Path = MAIN, reruns: int = RERUNS) -> None:
+    """Measure a page through our launcher and through ``streamlit run``, and print both."""
+    rows = run(script.resolve(), reruns)
+    table = Table("measure", "against", title=f"Serving {script.name}")
+    for column in ("ours ms", "other ms", "ratio"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(
+            row["measure"], row["other"], *(f"{row[key]:,}" for key in ("ours_ms", "other_ms", "ratio"))
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
