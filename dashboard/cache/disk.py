@@ -1,0 +1,240 @@
+"""The cache on disk, shared by the processes of one machine: diskcache, with all its pickling taken out."""
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import diskcache
+from diskcache.core import DBNAME, MODE_RAW
+
+from dashboard.cache.key import Key
+from dashboard.cache.shared import Shared
+from dashboard.cache.store import Item, Stored, StoreFull, Usage, new_generation
+from dashboard.cache.value import FORMAT
+
+BUSY_TIMEOUT_SECONDS = 1.0
+
+# How long a process that only reads keeps to itself what it read.
+TELL_USE_SECONDS = 10.0
+
+# One answer may take at most this part of the room, or it would evict all the others.
+MAX_SHARE = 1 / 4
+
+# What SQLite reports when the machine is at fault and the file may be sound. After anything else it is removed.
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+}
+
+# diskcache's table; its version is pinned.
+_SELECT = """
+SELECT key, mode, value FROM Cache
+WHERE raw = 1 AND (expire_time IS NULL OR expire_time > ?) AND key IN ({})
+"""
+_TOUCH = "UPDATE Cache SET access_time = ? WHERE raw = 1 AND key = ?"
+
+
+class _PlainDisk(diskcache.Disk):  # type: ignore[misc] # diskcache has no types
+    """Bytes in SQLite and nothing else: no pickles, and no files, whose names a forged row could choose."""
+
+    def get(self, key: object, raw: bool) -> object:  # noqa: ARG002 - diskcache's
+        return key
+
+    def store(self, value: bytes, read: bool, key: object = None) -> tuple[int, int, None, bytes]:  # noqa: ARG002
+        return 0, MODE_RAW, None, value
+
+    def fetch(self, mode: int, filename: object, value: object, read: bool) -> bytes:  # noqa: ARG002
+        return value if mode == MODE_RAW and isinstance(value, bytes) else b""
+
+    def remove(self, file_path: object) -> None:
+        pass
+
+
+class _Opened(NamedTuple):
+    """The cache, and the file that it was opened from."""
+
+    cache: diskcache.Cache
+    identity: tuple[int, int] | None
+
+
+class DiskStore:
+    """Least recently used values go first once the file has ``max_bytes``.
+
+    diskcache notes each use in a transaction of its own, so readers would queue behind each other. Here they
+    read without one, and what they used is noted with the next write.
+    """
+
+    name = "disk"
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._file = folder / DBNAME
+        self._max_bytes = max_bytes
+        self._shared = Shared(self._opened)
+        self._writing = threading.Lock()
+        self._used: set[str] = set()
+        self._tell_use_at = 0.0
+
+    def read(self, keys: Sequence[Key]) -> list[Stored]:
+        tags = {_generation_name(key.tag) for key in keys}
+        found = _select(self._cache(), [*tags, *map(_name, keys)])
+        self._used.update(found)
+        missing = tags - found.keys()
+        with contextlib.suppress(StoreFull):
+            if missing:
+                found |= self._made(missing)
+            elif time.monotonic() > self._tell_use_at:
+                with contextlib.suppress(diskcache.Timeout), self._transaction():
+                    pass  # which tells it
+        return [Stored(found.get(_name(key)), found.get(_generation_name(key.tag), b"")) for key in keys]
+
+    def _made(self, names: set[str]) -> dict[str, bytes]:
+        """New generations, or those that somebody made meanwhile."""
+        with self._transaction() as cache:
+            for name in names:
+                cache.add(name, new_generation())
+            return _select(cache, list(names))
+
+    def write(self, items: Sequence[Item]) -> None:
+        fitting = [item for item in items if len(item.data) <= self._max_bytes * MAX_SHARE]
+        with self._transaction() as cache:
+            for item in fitting:
+                cache.set(_name(item.key), item.data, expire=item.lifetime_seconds)
+        if len(fitting) < len(items):
+            raise StoreFull("An answer is too large for the cache.")
+
+    def acquire(self, key: Key, token: bytes, lifetime_seconds: float) -> bool:
+        with self._transaction() as cache:
+            return bool(cache.add(_lock_name(key), token, expire=lifetime_seconds))
+
+    def release(self, key: Key, token: bytes) -> None:
+        with self._transaction() as cache:
+            if cache.get(_lock_name(key)) == token:
+                cache.delete(_lock_name(key))
+
+    def forget(self, tag: str) -> None:
+        with self._transaction() as cache:
+            cache.delete(_generation_name(tag))
+
+    def usage(self) -> Usage:
+        cache = self._cache()
+        return Usage(len(cache), cache.volume(), self._max_bytes)
+
+    def reset(self, error: Exception) -> None:
+        """Let go of the file, and remove it if it is damaged and still the one that was opened."""
+        if isinstance(error, diskcache.Timeout):
+            return  # somebody writes for too long, but it can be read
+        opened = self._shared.take()
+        is_ours = opened is None or opened.identity == _identity(self._file)
+        with contextlib.suppress(OSError, sqlite3.Error):
+            if opened is not None:
+                opened.cache.close()
+            if is_ours and not isinstance(error, OSError) and _code(error) not in _PASSING:
+                for suffix in ("", "-wal", "-shm"):
+                    Path(f"{self._file}{suffix}").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        opened = self._shared.take()
+        if opened is not None:
+            opened.cache.close()
+
+    def _cache(self) -> diskcache.Cache:
+        """The open cache. SQLite would go on with a file that somebody deleted: then a new one is made."""
+        opened = self._shared.get()
+        if opened.identity != _identity(self._file):
+            self.close()
+            opened = self._shared.get()
+        return opened.cache
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[diskcache.Cache]:
+        """Write, all or nothing. This process's threads queue here, since SQLite lets who waits for it poll."""
+        if not self._writing.acquire(timeout=BUSY_TIMEOUT_SECONDS):
+            raise diskcache.Timeout
+        try:
+            cache = self._cache()
+            with _full_disk_told(cache), cache.transact():
+                self._tell_use(cache)
+                yield cache
+        finally:
+            self._writing.release()
+
+    def _tell_use(self, cache: diskcache.Cache) -> None:
+        used, self._used = self._used, set()
+        self._tell_use_at = time.monotonic() + TELL_USE_SECONDS
+        now = time.time()
+        cache._con.executemany(_TOUCH, [(now, name) for name in used])
+
+    def _opened(self) -> _Opened:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        _check_free(self._file)
+        cache = diskcache.Cache(
+            self._file.parent,
+            timeout=BUSY_TIMEOUT_SECONDS,
+            disk=_PlainDisk,
+            eviction_policy="least-recently-used",
+            size_limit=self._max_bytes,
+        )
+        return _Opened(cache, _identity(self._file))
+
+
+@contextlib.contextmanager
+def _full_disk_told(cache: diskcache.Cache) -> Iterator[None]:
+    """Raise StoreFull for a full disk, and drop this thread's connection, which may be left in a transaction."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        # SQLite may have rolled back by itself; diskcache then fails to, on top of the first error.
+        causes = [cause for cause in (error, error.__context__) if cause is not None]
+        if sqlite3.SQLITE_FULL not in map(_code, causes):
+            raise
+        cache.close()
+        raise StoreFull("The disk is full.") from error
+
+
+def _select(cache: diskcache.Cache, names: Sequence[str]) -> dict[str, bytes]:
+    """What is stored under these names and not over; empty for what can't be ours."""
+    select = _SELECT.format(", ".join("?" * len(names)))
+    rows = cache._con.execute(select, (time.time(), *names))
+    return {name: cache.disk.fetch(mode, None, value, False) for name, mode, value in rows}
+
+
+def _check_free(file: Path) -> None:
+    """Raise soon if a hung process holds the file: diskcache would wait for a minute."""
+    with contextlib.closing(
+        sqlite3.connect(file, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+    ) as link:
+        link.execute("BEGIN IMMEDIATE")
+        link.execute("ROLLBACK")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _code(error: BaseException) -> int:
+    """SQLite's primary result code, or 0."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _name(key: Key) -> str:
+    return f"{FORMAT}:{key}"
+
+
+def _lock_name(key: Key) -> str:
+    return f"{FORMAT}:{key}:lock"
+
+
+def _generation_name(tag: str) -> str:
+    return f"{FORMAT}:{tag}:generation"

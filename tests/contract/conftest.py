@@ -1,0 +1,56 @@
+"""The stores that the contract is held against, each started once a test process, when first needed."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.cache import Backend, open_cache
+from dashboard.settings import Settings
+from tests import servers
+
+Opener = Callable[..., Backend]
+
+_tags = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.single(tmp_path_factory.mktemp("redis") / "data") as server:
+        yield f"redis://127.0.0.1:{server.port}/1"
+
+
+@pytest.fixture(scope="session")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.cluster(tmp_path_factory.mktemp("cluster")) as nodes:
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+        yield f"redis+cluster://{hosts}"
+
+
+@pytest.fixture(scope="session")
+def sentinel_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.sentinel(tmp_path_factory.mktemp("sentinel") / "data", "daybook") as watcher:
+        yield f"redis+sentinel://127.0.0.1:{watcher.port}/daybook"
+
+
+@pytest.fixture
+def open_store(tmp_path: Path) -> Iterator[Opener]:
+    """Open a cache with some settings; the folder of a disk cache is the test's own."""
+    with ExitStack() as closing:
+
+        def opened(**chosen: Any) -> Backend:
+            values = {"data_dir": tmp_path / "data", "redis_timeout_seconds": 2.0, **chosen}
+            cache = open_cache(Settings(_env_file=None, **values))
+            closing.callback(cache.close)
+            return cache
+
+        yield opened
+
+
+@pytest.fixture
+def tag() -> str:
+    """A tag that no other test uses."""
+    return f"business/daily_sales_{next(_tags)}"
