@@ -7,6 +7,7 @@ scripts go out uncompressed, and without uvloop a rerun waits 40 ms, since its s
 import gc
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, chdir, contextmanager
@@ -16,7 +17,6 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
-import typer
 import uvicorn
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
@@ -119,7 +119,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        typer.echo(f"Daybook is at {self._url} (Ctrl-C ends it)")
+        sys.stdout.write(f"Daybook is at {self._url} (Ctrl-C ends it)\n")
+        sys.stdout.flush()
 
 
 def _load_streamlit_config() -> None:

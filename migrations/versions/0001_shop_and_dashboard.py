@@ -45,7 +45,8 @@ CREATE TABLE shop.orders (
     order_id text PRIMARY KEY,
     customer_id text NOT NULL REFERENCES shop.customers,
     order_status text NOT NULL,
-    order_purchase_timestamp timestamp NOT NULL,
+    order_purchase_timestamp timestamp NOT NULL
+        CHECK (order_purchase_timestamp >= '1900-01-01' AND order_purchase_timestamp < '2200-01-01'),
     order_approved_at timestamp,
     order_delivered_carrier_date timestamp,
     order_delivered_customer_date timestamp,
@@ -93,12 +94,10 @@ CREATE INDEX ix_order_reviews_order ON shop.order_reviews (order_id);
 """
 
 DASHBOARD = """
-CREATE SEQUENCE dashboard.version_numbers;
-
 CREATE TABLE dashboard.versions (
     relation text,
     month date,
-    version bigint NOT NULL DEFAULT nextval('dashboard.version_numbers'),
+    version bigint NOT NULL,
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (relation, month),
     CHECK (month = '-infinity' OR month = date_trunc('month', month::timestamp))
@@ -137,7 +136,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE dashboard.refreshes, dashboard.loads, dashboard.versions")
-    op.execute("DROP SEQUENCE dashboard.version_numbers")
     op.execute(
         "DROP TABLE shop.order_reviews, shop.order_payments, shop.order_items, shop.orders, shop.sellers,"
         " shop.category_translation, shop.products, shop.customers"
