@@ -1,0 +1,90 @@
+"""How amounts, counts and shares are written in the reader's locale."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from babel import Locale
+from babel.numbers import (
+    NumberPattern,
+    format_compact_currency,
+    format_compact_decimal,
+    format_currency,
+    format_decimal,
+    get_currency_symbol,
+    get_decimal_symbol,
+    get_group_symbol,
+    parse_pattern,
+)
+
+Number = int | float | Decimal
+
+MISSING = "–"
+WHOLE_UNITS_FROM = 10_000
+"""Amounts from here up are written without cents where space is short."""
+
+
+class Format(StrEnum):
+    """What kind of number a measure gives."""
+
+    MONEY = "money"
+    COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """Writes numbers in a locale (``en_US``) and amounts in a currency (``BRL``)."""
+
+    locale: str
+    currency: str
+
+    def exact(self, value: Number | None, kind: Format) -> str:
+        """The number in full: ``R$659,682.58``, ``4,071``."""
+        if value is None:
+            return MISSING
+        if kind is Format.MONEY:
+            return format_currency(value, self.currency, locale=self.locale)
+        return format_decimal(value, locale=self.locale)
+
+    def figure(self, value: Number | None, kind: Format) -> str:
+        """The number for a headline: without cents where they no longer tell anything."""
+        if value is None or kind is Format.COUNT or -WHOLE_UNITS_FROM < value < WHOLE_UNITS_FROM:
+            return self.exact(value, kind)
+        return self._whole(value, kind)
+
+    def short(self, value: Number, kind: Format) -> str:
+        """The number for a label in a chart: ``R$660K``."""
+        if kind is Format.MONEY:
+            written = format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=1)
+        else:
+            written = format_compact_decimal(value, locale=self.locale, fraction_digits=1)
+        # Some locales have no short thousands, and 999,950 gets 1000K.
+        return self._whole(value, kind) if re.search(r"\d{4}", written) else written
+
+    def share(self, ratio: float) -> str:
+        """A signed change: ``+12.3%``."""
+        written = self._written(abs(ratio), Locale.parse(self.locale).percent_formats[None], decimals=1)
+        return f"{'-' if round(ratio, 3) < 0 else '+'}{written}"
+
+    def _whole(self, value: Number, kind: Format) -> str:
+        locale = Locale.parse(self.locale)
+        is_money = kind is Format.MONEY
+        style = locale.currency_formats["standard"] if is_money else locale.decimal_formats[None]
+        return self._written(value, style, decimals=0)
+
+    def _written(self, value: Number, style: NumberPattern, decimals: int) -> str:
+        """The number in a style of the locale, but for the decimals."""
+        pattern = parse_pattern(style.pattern)
+        pattern.frac_prec = (decimals, decimals)
+        return str(pattern.apply(value, self.locale, currency=self.currency, currency_digits=False))
+
+    @property
+    def symbol(self) -> str:
+        """The currency's symbol: ``R$``."""
+        return get_currency_symbol(self.currency, locale=self.locale)
+
+    @property
+    def separators(self) -> str:
+        """Decimal and thousands separator, as Plotly's ``layout.separators`` wants them."""
+        return get_decimal_symbol(self.locale) + get_group_symbol(self.locale)

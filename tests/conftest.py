@@ -1,0 +1,123 @@
+"""What all tests share: one PostgreSQL a test process, and a fresh database wherever one is asked for."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from rich.progress import Progress
+
+from dashboard import embedded, schema
+from dashboard.database import Database
+from dashboard.loading.olist import load_olist
+from dashboard.settings import PREFIX, ROOT, Settings
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of whoever runs the tests reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(PREFIX) or name in ("DATABASE_URL", "REDIS_URL"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(_env_file=None, data_dir=tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a PostgreSQL with an empty database, for this process's tests alone."""
+    with embedded.running(tmp_path_factory.mktemp("server")) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives the power
+            connection.execute("SELECT pg_reload_conf()")
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _template(server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with schema and views, to be copied."""
+    url = _create(server, "prepared")
+    database = Database(url, Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("template")))
+    schema.prepare(database)
+    database.close()
+    return "prepared"
+
+
+@pytest.fixture
+def empty_url(server: str) -> Iterator[str]:
+    """URL of a database that holds nothing."""
+    name = f"empty_{next(_numbers)}"
+    yield _create(server, name)
+    _drop(server, name)
+
+
+@pytest.fixture
+def database_url(server: str, _template: str) -> Iterator[str]:
+    """URL of a database with schema and views, and without a row."""
+    name = f"fresh_{next(_numbers)}"
+    yield _create(server, name, _template)
+    _drop(server, name)
+
+
+@pytest.fixture(scope="session")
+def shared_url(server: str, _template: str) -> str:
+    """URL of a database with schema and views, for all tests that leave it as it is."""
+    return _create(server, "shared", _template)
+
+
+@pytest.fixture
+def database(database_url: str, settings: Settings) -> Iterator[Database]:
+    database = Database(database_url, settings)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def admin(database_url: str) -> Iterator[Callable[..., list[tuple[object, ...]]]]:
+    """Run SQL as the owner of the test's database: ``admin("SELECT …")`` gives the rows."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+
+        def run(sql: str) -> list[tuple[object, ...]]:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+        yield run
+
+
+@pytest.fixture(scope="session")
+def olist_sample() -> Path:
+    """Real orders, kept outside the project because of their licence."""
+    folder = ROOT.parent / "shared" / "data" / "olist-sample"
+    assert folder.is_dir(), f"{folder} is missing: these tests read the Olist sample from there"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def olist_url(
+    server: str, _template: str, olist_sample: Path, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """URL of a database that holds the Olist sample, for tests that only read."""
+    url, folder = _create(server, "olist", _template), tmp_path_factory.mktemp("olist")
+    with closing(Database(url, Settings(_env_file=None, data_dir=folder))) as database:
+        load_olist(database, olist_sample, rejects_dir=folder, progress=Progress(disable=True))
+    return url
+
+
+def _create(server: str, name: str, template: str | None = None) -> str:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} {f'TEMPLATE {template}' if template else ''}")
+    return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def _drop(server: str, name: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
