@@ -4,16 +4,16 @@ RUN := $(VENV)/bin/python
 PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench clean
+.PHONY: help run test check format bench screenshots clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/runs ## start the dashboard at http://localhost:$(PORT), with a demo shop on the first start
 	@exec $(RUN) -m dashboard serve --port $(PORT)
 
 test: $(VENV)/tests ## run all tests; needs Chromium for those in a browser
-	$(RUN) -m pytest -n auto
+	$(RUN) -m pytest -n auto --dist loadgroup
 
 check: $(VENV)/tests ## lint, check types and the directions of imports
 	$(RUN) -m ruff format --check .
@@ -27,6 +27,9 @@ format: $(VENV)/tests ## format the code and mend what the linter can
 
 bench: $(VENV)/tests ## measure against what it is compared to, side by side
 	$(RUN) -m bench
+
+screenshots: $(VENV)/tests ## take the pictures in docs/screenshots/ of the dashboard at http://localhost:$(PORT)
+	$(RUN) docs/screenshots.py http://localhost:$(PORT)
 
 clean: ## remove the environment; the data folder stays
 	rm -rf $(VENV)

@@ -1,0 +1,273 @@
+"""The commands: ``python -m dashboard …``. Each opens what it needs and prints; the work is done elsewhere."""
+
+import dataclasses
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from dashboard import embedded, refresh
+from dashboard.cache import open_cache
+from dashboard.catalogue import catalogue
+from dashboard.data import EVER, Data, Frame, connected, opened
+from dashboard.errors import DaybookError, LoadError, ParameterError
+from dashboard.loading.first_start import is_untouched
+from dashboard.settings import settings
+from dashboard.window import Span
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+load = typer.Typer(no_args_is_help=True, help="Fill the database with orders.")
+cache = typer.Typer(no_args_is_help=True, help="Look at the cache, or make parts of it invalid.")
+app.add_typer(load, name="load")
+app.add_typer(cache, name="cache")
+
+out, err = Console(), Console(stderr=True)
+
+_AS_WIDE_AS_NEEDED = 10_000
+
+Replace = Annotated[bool, typer.Option("--replace", help="Delete the orders that are there first.")]
+
+
+class RowFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    ARROW = "arrow"
+
+
+def main() -> None:
+    """Run a command; an error that a person can put right is a message, not a traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers are stopped
+    try:
+        logging.basicConfig(level=settings().log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        app()
+    except DaybookError as error:
+        err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+
+
+@app.callback()
+def _describe() -> None:
+    """Daybook, a sales dashboard that is never slow and never wrong."""
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="Port to listen on, instead of DASHBOARD_PORT.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on, instead of DASHBOARD_HOST.")] = None,
+) -> None:
+    """Run the dashboard, on the bundled PostgreSQL and a disk cache unless settings name others."""
+    from dashboard import app as pages  # noqa: PLC0415 - other commands need neither this
+    from dashboard import server  # noqa: PLC0415 - nor Streamlit, which takes a second to import
+
+    chosen = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
+    data = pages.data()
+    _fill_first(data)
+    server.serve(settings().model_copy(update=chosen), {"database": data.check})
+
+
+@load.command()
+def demo(
+    orders: Annotated[
+        int | None, typer.Option(min=1, help="How many; DASHBOARD_DEMO_ORDERS if not said.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed makes another shop.")] = 1,
+    replace: Replace = False,
+) -> None:
+    """Make up a shop that looks like a real one; it ends yesterday."""
+    from dashboard.loading.demo import load_demo  # noqa: PLC0415 - other commands need no numpy
+
+    with _opened() as data, _progress() as progress:
+        load_demo(
+            data.database,
+            orders=orders or settings().demo_orders,
+            seed=seed,
+            replace=replace,
+            progress=progress,
+        )
+
+
+@load.command()
+def olist(
+    directory: Annotated[
+        Path, typer.Argument(help="Folder with the CSV files as downloaded, or as .csv.gz.")
+    ],
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Load nothing if a single row is rejected.")
+    ] = False,
+    replace: Replace = False,
+) -> None:
+    """Import the files of the Olist data set; again for a newer state of them."""
+    from dashboard.loading.olist import load_olist  # noqa: PLC0415 - other commands do without
+
+    with _opened() as data:
+        with _progress() as progress:
+            summary = load_olist(
+                data.database,
+                directory,
+                strict=strict,
+                replace=replace,
+                rejects_dir=settings().data_dir / "rejects",
+                progress=progress,
+            )
+        out.print(summary.table(), soft_wrap=True)
+
+
+@app.command("refresh")
+def refresh_command(
+    views: Annotated[list[str] | None, typer.Argument(help="Names of views; all if none is given.")] = None,
+) -> None:
+    """Fill materialized views anew."""
+    with _opened() as data:
+        chosen = [data.catalogue.view(name) for name in views] if views else None
+        with data.database.writer() as writer:
+            done = refresh.refresh_views(writer, reason="command", views=chosen)
+    for each in done:
+        out.print(f"{each.view}: {each.rows:,} rows in {each.duration_seconds:.2f} s")
+
+
+@app.command()
+def query(
+    name: Annotated[str, typer.Argument(help="Name of a query, such as business/daily_sales.")],
+    start: Annotated[str | None, typer.Option(help="First day, as 2017-11-24.")] = None,
+    end: Annotated[str | None, typer.Option(help="The day after the last one.")] = None,
+    param: Annotated[list[str] | None, typer.Option(help="Another parameter, as name=value.")] = None,
+    row_format: Annotated[RowFormat, typer.Option("--format", help="How to print them.")] = RowFormat.TABLE,
+) -> None:
+    """Read a query of the catalogue, through the cache, and print its rows."""
+    params = dict(_named_value(item) for item in param or [])
+    with _opened() as data:
+        frame = data.frame(name, _span(start, end), **params)
+    _WRITERS[row_format](frame)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context) -> None:
+    """Run psql on the configured database; write its arguments after ``--``."""
+    with connected(settings()) as database:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for psql, which cancels its statement
+        environment = os.environ | database.psql_environment()
+        command = [str(embedded.program("psql")), *context.args]
+        status = subprocess.run(command, env=environment, check=False).returncode
+    raise typer.Exit(status)
+
+
+@cache.command()
+def stats() -> None:
+    """What the cache holds, for all processes that share it."""
+    with closing(open_cache(settings())) as backend:
+        held = backend.stats()
+    table = Table(title=f"Cache: {held.backend}", show_header=False)
+    table.add_row("answers", "yes" if held.is_available else "no")
+    for name, figure in (("entries", held.entries), ("bytes", held.size_bytes), ("room", held.max_bytes)):
+        table.add_row(name, "unknown" if figure is None else f"{figure:,}")
+    out.print(table)
+
+
+@cache.command()
+def invalidate(
+    tag: Annotated[str, typer.Argument(help="Name of a query: its answers are read anew.")],
+) -> None:
+    """Make all cached answers of a query invalid."""
+    name = catalogue()[tag].name
+    with closing(open_cache(settings())) as backend:
+        backend.invalidate(name)
+    out.print(f"{tag}: its cached answers are no longer used.")
+
+
+def _opened() -> AbstractContextManager[Data]:
+    return opened(settings())
+
+
+def _progress() -> Progress:
+    return Progress(console=err)
+
+
+def _fill_first(data: Data) -> None:
+    """Give the bundled PostgreSQL something to show on its very first start."""
+    if settings().database_url is None and is_untouched(data.database):
+        from dashboard.loading.demo import load_demo  # noqa: PLC0415 - as above
+
+        try:
+            with _progress() as progress:
+                load_demo(data.database, orders=settings().demo_orders, progress=progress)
+        except LoadError as error:  # another process fills it at this moment, or was quicker
+            err.print(f"No demo shop was made: {escape(str(error))}", soft_wrap=True)
+
+
+def _span(start: str | None, end: str | None) -> Span | None:
+    if start is None and end is None:
+        return None
+    return Span(_day("--start", start, EVER.start), _day("--end", end, EVER.end))
+
+
+def _day(option: str, text: str | None, otherwise: date) -> date:
+    try:
+        return otherwise if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise ParameterError(f"{option} is {text!r}: write a day as 2017-11-24.") from None
+
+
+def _named_value(item: str) -> tuple[str, str]:
+    name, equals, value = item.partition("=")
+    if not equals:
+        raise ParameterError(f"--param {item!r} has no value: write name=value.")
+    return name, value
+
+
+def _print_table(frame: Frame) -> None:
+    table = Table(*frame.rows.columns)
+    for row in frame.rows.iter_rows():
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+    Console(width=_AS_WIDE_AS_NEEDED).print(table)  # a narrow terminal must not cut figures in two
+    err.print(
+        f"{len(frame.rows)} rows from {frame.provenance.source}, data version {frame.provenance.version}"
+    )
+
+
+def _print_json(frame: Frame) -> None:
+    answer = {"rows": frame.rows.to_dicts(), "provenance": dataclasses.asdict(frame.provenance)}
+    json.dump(answer, sys.stdout, default=_json_value, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def _json_value(value: object) -> object:
+    match value:
+        case Decimal():
+            return float(value)
+        case date():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def _print_csv(frame: Frame) -> None:
+    sys.stdout.write(frame.rows.write_csv())
+
+
+def _print_arrow(frame: Frame) -> None:
+    sys.stdout.buffer.write(frame.rows.write_ipc_stream(None).getvalue())
+
+
+_WRITERS: dict[RowFormat, Callable[[Frame], None]] = {
+    RowFormat.TABLE: _print_table,
+    RowFormat.JSON: _print_json,
+    RowFormat.CSV: _print_csv,
+    RowFormat.ARROW: _print_arrow,
+}

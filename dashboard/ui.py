@@ -1,0 +1,182 @@
+"""The parts that pages are put together from: tiles, cards, charts, tables, badges and their errors."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from dashboard import app, charts
+from dashboard.data import Frame, Provenance
+from dashboard.errors import DaybookError
+from dashboard.measures import Column, Dimension, Measure, change
+from dashboard.notation import MISSING, Format
+from dashboard.window import Span
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+# What Streamlit reads in the text that is left when Markdown is done: addresses, :emoji:, arrows.
+_LIVELY = re.compile(r"(?<=:)(?=\S)|(?<=@)|(?<=www)(?=\.)|(?<=[-<>=~])(?=[-<>=~])", re.IGNORECASE)
+_JOINER = "\u2060"  # takes no room and breaks no line
+
+_SOURCES = {
+    "database": ":material/database: fresh from the database",
+    "redis": ":material/bolt: from Redis",
+    "disk": ":material/bolt: from the disk cache",
+    "stale": ":material/history: kept from before, as the database does not answer",
+}
+
+
+def page(title: str) -> None:
+    """The head of a page."""
+    st.subheader(title, anchor=False)
+
+
+def escaped(text: str) -> str:
+    """Text from the data or an error, so that Streamlit's Markdown shows it as it is."""
+    return _MARKUP.sub(r"\\\1", _LIVELY.sub(_JOINER, text))
+
+
+@contextmanager
+def card(title: str, help: str | None = None) -> Iterator[None]:
+    """A box with a title. What fails inside shows its error there, and the rest of the page lives on."""
+    with st.container(border=True, height="stretch"):
+        st.markdown(f"**{escaped(title)}**", help=help)
+        with guarded():
+            yield
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Show an error in the place of what could not be shown."""
+    try:
+        yield
+    except DaybookError as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+
+
+def no_data() -> None:
+    """What a page says while there is not a single order."""
+    st.info(
+        "There are no orders yet. Load a demo shop with `python -m dashboard load demo`, or the Olist files "
+        "with `python -m dashboard load olist DIRECTORY`, then reload this page.",
+        icon=":material/inbox:",
+    )
+
+
+def tiles(measures: Sequence[Measure], now: Frame, before: Frame | None, series: Frame) -> None:
+    """A tile a measure: the figure, its change against the comparison, and its course over complete buckets."""
+    course = series.rows.filter("is_complete")
+    with st.container(horizontal=True):
+        for measure in measures:
+            value = now.rows[measure.name][0]
+            value_before = before.rows[measure.name][0] if before else None
+            _tile(measure, value, value_before, course[measure.name], compared=before is not None)
+    badge(now.provenance)
+
+
+def _tile(
+    measure: Measure, value: float | None, before: float | None, course: pl.Series, *, compared: bool
+) -> None:
+    notation = app.notation()
+    ratio = change(value, before)
+    then = "nothing to compare with" if compared and ratio is None else None
+    st.metric(
+        measure.label,
+        escaped(notation.figure(value, measure.format)),
+        then if ratio is None else notation.share(ratio),
+        delta_color="normal" if ratio else "off",
+        delta_arrow="off" if not ratio else "up" if ratio > 0 else "down",
+        delta_description=escaped(f"from {notation.figure(before, measure.format)}")
+        if ratio is not None
+        else None,
+        help=escaped(f"{measure.definition} Exactly {notation.exact(value, measure.format)}."),
+        chart_data=course.cast(pl.Float64).fill_null(0).to_list() if len(course) > 1 else None,
+        chart_type="area",
+        border=True,
+        height="stretch",
+    )
+
+
+def chart(figure: go.Figure, source: Frame, alt: str, note: str = "") -> None:
+    """A chart with its text alternative, what it leaves out, and its badge; words where there are no rows."""
+    if source.rows.is_empty():
+        _nothing_here()
+        return
+    st.plotly_chart(figure, config=charts.CONFIG, alt=alt)
+    if note:
+        st.caption(escaped(note))
+    badge(source.provenance)
+
+
+def rest(members: pl.DataFrame, top: int, dimension: Dimension) -> str:
+    """What a chart of the top members leaves out, in words; ``members`` is ``explore.ranking``."""
+    others = members.slice(top).filter(pl.col("value") != 0)["value"]
+    total = members["value"].sum()
+    if not total or others.is_empty():
+        return ""
+    share = f"{float(others.sum()) / float(total):.0%}"
+    return (
+        f"The other {len(others)} come to {app.notation().figure(others.sum(), dimension.format)}, "
+        f"{share} of all."
+    )
+
+
+def _nothing_here() -> None:
+    extent = app.data().extent()
+    days = Span.through(extent.first_day, extent.last_day).label() if extent else ""
+    st.info(f"No orders on these days. The data covers {days}.", icon=":material/inbox:")
+
+
+def badge(provenance: Provenance) -> None:
+    """Where the figures come from, how old they are, and up to which day there is data."""
+    source = _SOURCES[provenance.source]
+    age = "" if provenance.source == "database" else f", computed {_ago(provenance.computed_at)}"
+    through = f" · data through {provenance.data_through:%-d %b %Y}" if provenance.data_through else ""
+    st.caption(f"{source}{age}{through}", help=f"Data version {provenance.version}.")
+
+
+def _ago(moment: datetime) -> str:
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for unit, length in (("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return "just now"
+
+
+def table(rows: pl.DataFrame, columns: Sequence[Column], alt: str) -> None:
+    """Rows under the labels of their columns, with amounts and counts written in full."""
+    if rows.is_empty():
+        _nothing_here()
+        return
+    money = [column.name for column in columns if column.format is Format.MONEY]
+    st.dataframe(
+        rows.select(column.name for column in columns).with_columns(pl.col(money).cast(pl.Float64)),
+        column_config={column.name: _column_config(column, rows.schema[column.name]) for column in columns},
+        hide_index=True,
+        placeholder=MISSING,
+        alt=alt,
+    )
+
+
+def _column_config(column: Column, dtype: pl.DataType) -> ColumnConfig:
+    match column.format:
+        case Format.MONEY:
+            label = f"{column.label} ({app.notation().symbol})"
+            return st.column_config.NumberColumn(label, format="accounting")
+        case Format.COUNT:
+            return st.column_config.NumberColumn(column.label, format="localized")
+        case _ if dtype == pl.Date:
+            return st.column_config.DateColumn(column.label, format="ddd D MMM YYYY")
+        case _:
+            return st.column_config.Column(column.label)
+
+
+def download(label: str, content: Callable[[], bytes], file_name: str, mime: str) -> None:
+    """A button whose file is made when it is clicked."""
+    st.download_button(
+        label, content, file_name=file_name, mime=mime, on_click="ignore", icon=":material/download:"
+    )

@@ -1,0 +1,161 @@
+"""The dashboard as people meet it: the program in a process of its own, and Chromium."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from dashboard.database import Database
+from dashboard.refresh import refresh_views
+from dashboard.settings import ROOT, Settings
+from tests import shop
+from tests.servers import wait_until
+
+WAIT_MS = 20_000
+STRANGE_CATEGORY = "<b>$x$</b> [a](b) & &lt;i&gt;"
+PROBES = ("/_stcore/health", "/_stcore/host-config")
+"""What a deep link asks for below its page, before it asks at the right place."""
+
+_STRANGE_ITEMS = """
+INSERT INTO shop.products (product_id, product_category_name) VALUES ('strange', %(category)s);
+INSERT INTO shop.order_items (order_id, order_item_id, product_id, seller_id, shipping_limit_date, price, freight_value)
+SELECT order_id, 99, 'strange', seller_id, shipping_limit_date, 100000, 0
+FROM shop.order_items JOIN shop.orders USING (order_id) ORDER BY order_purchase_timestamp DESC, order_id LIMIT 1
+"""
+
+OpenPage = Callable[..., Page]
+
+
+class Daybook:
+    """The program, started on a database and a port of its own, in a folder that holds all it writes."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self._log = folder / "log"
+        environment = {"DATABASE_URL": database_url, "DASHBOARD_DATA_DIR": str(folder / "data")}
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dashboard", "serve", "--port", "0"],
+                cwd=ROOT,
+                env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        wait_until(lambda: self._address() is not None, f"the server says where it is in {self._log}")
+        self.url = str(self._address())
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def interrupt(self) -> int:
+        """What Ctrl-C does; the exit status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=20)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def _address(self) -> str | None:
+        assert self.process.poll() is None, self.log()
+        found = re.search(r"http://\S+", self.log())
+        return found and found[0]
+
+
+@contextmanager
+def serving(folder: Path, database_url: str) -> Iterator[Daybook]:
+    daybook = Daybook(folder, database_url)
+    try:
+        yield daybook
+    finally:
+        daybook.close()
+
+
+@pytest.fixture(scope="session")
+def shop_url(_template: str, server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of a demo shop whose greatest category has a name full of signs."""
+    url = shop.copy(server, _template, "browsed_shop")
+    folder = tmp_path_factory.mktemp("browsed_shop")
+    shop.fill(url, folder)
+    with psycopg.connect(url) as connection:
+        for statement in _STRANGE_ITEMS.split(";"):
+            connection.execute(statement, {"category": STRANGE_CATEGORY} if "%(" in statement else None)
+    database = Database(url, Settings(_env_file=None, data_dir=folder))
+    with database.writer() as writer:
+        refresh_views(writer, reason="test", sources=["products", "order_items"])
+    database.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def daybook(shop_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daybook]:
+    """One server for this process's tests."""
+    with serving(tmp_path_factory.mktemp("daybook"), shop_url) as daybook:
+        yield daybook
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert chromium, "The tests need Chromium: install the package chromium."
+    expect.set_options(timeout=WAIT_MS)
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Open an address in a browser without a past: ``open_page(url)``.
+
+    In the end, no page may have complained (the console, the content security policy) or asked another host.
+    """
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(url: str) -> Page:
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
+        context.set_default_timeout(WAIT_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.extend(complaint(message)))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: complaints.extend(stranger(request.url, url)))
+        page.on("websocket", lambda link: complaints.extend(stranger(link.url, url)))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def complaint(message: ConsoleMessage) -> list[str]:
+    is_probe = message.location["url"].endswith(PROBES) and "404" in message.text
+    return [message.text] if message.type == "error" and not is_probe else []
+
+
+def stranger(asked: str, home: str) -> list[str]:
+    is_inside = asked.startswith(("data:", "blob:")) or urlsplit(asked).netloc == urlsplit(home).netloc
+    return [] if is_inside else [f"asked {asked}"]
+
+
+def settled(page: Page) -> Page:
+    """The page, once its script is done and all charts are drawn."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    for chart in page.get_by_test_id("stPlotlyChart").all():
+        expect(chart.locator(".main-svg").first).to_be_visible()
+    return page

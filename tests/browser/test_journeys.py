@@ -1,0 +1,202 @@
+"""Journeys of people through the pages, in a real browser."""
+
+import csv
+import re
+from datetime import date, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import STRANGE_CATEGORY, Daybook, OpenPage, serving, settled
+from tests.shop import LAST_DAY
+
+
+# One worker drives the browser: its server and its PostgreSQL are started once.
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+def heading(page: Page, title: str) -> Locator:
+    return page.get_by_role("heading", name=title, exact=True)
+
+
+def figures(page: Page) -> list[str]:
+    return settled(page).get_by_test_id("stMetric").all_inner_texts()
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def test_deep_link_that_comes_first_to_a_cold_server_draws_its_page_and_ctrl_c_ends_the_server(
+    tmp_path: Path, shop_url: str, open_page: OpenPage
+) -> None:
+    with serving(tmp_path, shop_url) as daybook:
+        page = open_page(f"{daybook.url}/sales?range=2024-11&compare=year&grain=week&measure=orders")
+        expect(heading(page, "Sales")).to_be_visible()
+        expect(page.get_by_text("Orders by week")).to_be_visible()
+        expect(page.get_by_text("1–30 Nov 2024 compared with 1–30 Nov 2023")).to_be_visible()
+        settled(page)
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        page.context.close()  # a browser that stays would look for its server, and complain
+
+        assert daybook.interrupt() == 0
+        assert daybook.log().count("\n") == 1, daybook.log()
+
+
+def test_page_without_an_order_says_what_to_run(
+    tmp_path: Path, database_url: str, open_page: OpenPage
+) -> None:
+    with serving(tmp_path, database_url) as daybook:
+        page = open_page(daybook.url)
+        expect(heading(page, "Overview")).to_be_visible()
+        expect(page.get_by_text("python -m dashboard load demo")).to_be_visible()
+        expect(page.get_by_test_id("stPlotlyChart")).to_have_count(0)
+
+
+def test_choices_by_mouse_land_in_a_link_that_shows_the_same_to_somebody_else(
+    daybook: Daybook, open_page: OpenPage
+) -> None:
+    page = open_page(daybook.url)
+    before = figures(page)
+    choose(page, "Range", "Last month")
+    choose(page, "Compared with", "Previous year, same dates")
+    expect(page).to_have_url(f"{daybook.url}/?range=last_month&compare=year&grain=auto")
+    expect(page.get_by_text("1–28 Feb 2025 compared with 1–29 Feb 2024")).to_be_visible()
+    chosen = figures(page)
+    assert chosen != before
+
+    assert figures(open_page(page.url)) == chosen
+
+
+def test_choices_by_keyboard_change_address_and_figures(daybook: Daybook, open_page: OpenPage) -> None:
+    page = open_page(daybook.url)
+    before = figures(page)
+    chooser = page.get_by_role("combobox", name="Range")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if chooser.evaluate("element => element === document.activeElement"):
+            break
+    expect(chooser).to_be_focused()
+    page.keyboard.type("Last 90")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("range=90d"))
+    expect(page.get_by_text("20 Dec 2024 – 19 Mar 2025")).to_be_visible()
+    assert figures(page) != before
+
+    page.get_by_role("button", name="chevron_left").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("21 Sep – 19 Dec 2024 compared")).to_be_visible()
+
+
+def test_back_and_forward_go_through_what_was_chosen(daybook: Daybook, open_page: OpenPage) -> None:
+    page = open_page(daybook.url)
+    usual = figures(page)
+    choose(page, "Range", "Last 7 days")
+    expect(page.get_by_text("13–19 Mar 2025 compared")).to_be_visible()
+    week = figures(page)
+
+    page.go_back()
+    expect(page.get_by_text("20 Feb – 19 Mar 2025 compared")).to_be_visible()
+    assert figures(page) == usual
+    expect(page.get_by_role("combobox", name="Range")).to_have_value("Last 28 days")
+
+    page.go_forward()
+    expect(page.get_by_text("13–19 Mar 2025 compared")).to_be_visible()
+    assert figures(page) == week
+
+
+def test_menu_keeps_the_window(daybook: Daybook, open_page: OpenPage) -> None:
+    page = open_page(f"{daybook.url}/?range=2024-11&compare=year&grain=week")
+    settled(page).get_by_role("link", name="Sales").click()
+    expect(heading(page, "Sales")).to_be_visible()
+    expect(page.get_by_text("1–30 Nov 2024 compared with 1–30 Nov 2023")).to_be_visible()
+    expect(page).to_have_url(f"{daybook.url}/sales?range=2024-11&compare=year&grain=week")
+    expect(page.get_by_role("combobox", name="Grain")).to_have_value("Week")
+
+
+@pytest.mark.parametrize("path", ["/", "/sales"])
+def test_page_fits_wide_and_narrow_screens_in_light_and_dark(
+    daybook: Daybook, open_page: OpenPage, path: str
+) -> None:
+    page = settled(open_page(f"{daybook.url}{path}"))
+    for scheme, background in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(16, 21, 30)")):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            chart = settled(page).get_by_test_id("stPlotlyChart").first
+            expect(chart).to_be_visible()
+            assert overflowing(page) == [], (scheme, width)
+
+
+def overflowing(page: Page) -> list[str]:
+    """What is wider than its place: the page itself, and labels that a chart cuts off."""
+    found: list[str] = page.evaluate(
+        """() => [
+            ...[document.documentElement, document.querySelector('[data-testid=stMain]')]
+                .filter(e => e.scrollWidth > e.clientWidth).map(e => e.tagName),
+            ...[...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => {
+                const room = plot.getBoundingClientRect();
+                return [...plot.querySelectorAll('.main-svg text')].filter(text => {
+                    const box = text.getBoundingClientRect();
+                    return box.width && (box.left < room.left - 1 || box.right > room.right + 1);
+                }).map(text => text.textContent);
+            }),
+        ]"""
+    )
+    return found
+
+
+def test_hovering_a_chart_tells_amounts_in_full(daybook: Daybook, open_page: OpenPage) -> None:
+    page = open_page(f"{daybook.url}/sales?range=2024-01-01..2024-12-31&grain=month&compare=none")
+    settled(page).get_by_test_id("stPlotlyChart").hover()
+    expect(page.locator(".hoverlayer")).to_contain_text(
+        re.compile(r"[A-Z][a-z]{2} 2024: R\$\d{1,3},\d{3}\.\d\d")
+    )
+
+
+def test_text_from_the_data_or_the_address_is_never_markup(daybook: Daybook, open_page: OpenPage) -> None:
+    page = open_page(f"{daybook.url}/?range=https://a.example+**b**+:smile:+-->+%3Cu%3Ex")
+    warning = settled(page).get_by_test_id("stAlert")
+    expect(warning).to_contain_text("range=https:")
+    expect(warning.locator("a, strong, u")).to_have_count(0)
+    said = warning.inner_text().replace("\u2060", "")
+    assert "range=https://a.example **b** :smile: --> <u>x can't be read" in said
+
+    chart = page.get_by_test_id("stPlotlyChart").nth(1)
+    label = chart.get_by_text(STRANGE_CATEGORY, exact=True)
+    expect(label.first).to_be_visible()
+    label.first.scroll_into_view_if_needed()
+    box = chart.locator(".nsewdrag").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 30, box["y"] + 20)
+    expect(chart.locator(".hoverlayer")).to_contain_text(STRANGE_CATEGORY)
+
+
+def test_download_holds_the_rows_of_the_table_under_its_labels(
+    daybook: Daybook, open_page: OpenPage, shop_url: str
+) -> None:
+    page = settled(open_page(f"{daybook.url}/sales?range=7d&compare=none"))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    assert download.value.suggested_filename == "sales 2025-03-13 to 2025-03-19 by day.csv"
+    content = Path(download.value.path()).read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(content.decode("utf-8-sig").splitlines()))
+    assert [list(row.values())[:2] for row in rows] == revenue_by_day(shop_url)
+    assert list(rows[0]) == ["Day", "Revenue", "Orders", "Customers", "Average order value"]
+
+
+def revenue_by_day(shop_url: str) -> list[list[str]]:
+    with psycopg.connect(shop_url) as connection:
+        found: dict[date, object] = dict(
+            connection.execute(
+                "SELECT order_purchase_timestamp::date, sum(payment_value) FROM shop.orders"
+                " JOIN shop.order_payments USING (order_id) GROUP BY 1"
+            ).fetchall()
+        )
+    week = [LAST_DAY - timedelta(days=back) for back in range(6, -1, -1)]
+    return [[str(day), str(found.get(day, "0.00"))] for day in week]

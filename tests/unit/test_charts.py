@@ -1,0 +1,273 @@
+"""Figures as data: what is drawn for which rows, and that text from the data stays text."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import charts
+from dashboard.measures import AVERAGE_ORDER_VALUE, CATEGORY, ORDERS, REVENUE, STATE, Measure
+from dashboard.notation import Notation
+from dashboard.window import Grain
+
+ENGLISH, BRAZILIAN = Notation("en_US", "BRL"), Notation("pt_BR", "BRL")
+MONEY = pl.Decimal(38, 2)
+START = date(2018, 1, 1)  # a Monday
+NO_VALUE = float("nan")
+
+SERIES = {
+    "date": pl.Date,
+    "is_complete": pl.Boolean,
+    "revenue": MONEY,
+    "orders": pl.Int64,
+    "average_order_value": pl.Float64,
+    "date_before": pl.Date,
+    "revenue_before": MONEY,
+    "orders_before": pl.Int64,
+    "average_order_value_before": pl.Float64,
+}
+RANKING = {"member": pl.String, "value": MONEY, "value_before": MONEY}
+
+
+def series(parts: str, step_days: int = 1, *, compared: Sequence[int | None] = ()) -> pl.DataFrame:
+    """Rows of ``explore.series``, one a letter: c complete, i incomplete; revenue is 10, 20, …"""
+    days = [START + timedelta(days=n * step_days) for n in range(len(parts))]
+    opposite = [*compared, *[None] * (len(parts) - len(compared))]
+    return pl.DataFrame(
+        {
+            "date": days,
+            "is_complete": [part == "c" for part in parts],
+            "revenue": [Decimal(10 * (n + 1)) for n in range(len(parts))],
+            "orders": range(1, len(parts) + 1),
+            "average_order_value": [10.0] * len(parts),
+            "date_before": [
+                None if value is None else day - timedelta(days=364)
+                for day, value in zip(days, opposite, strict=True)
+            ],
+            "revenue_before": [None if value is None else Decimal(value) for value in opposite],
+            "orders_before": opposite,
+            "average_order_value_before": [None if value is None else float(value) for value in opposite],
+        },
+        schema=SERIES,
+    )
+
+
+def timeline(
+    rows: pl.DataFrame, grain: Grain = Grain.DAY, measure: Measure = REVENUE, notation: Notation = ENGLISH
+) -> go.Figure:
+    figure = charts.timeline(rows, measure, grain, notation)
+    json.loads(figure.to_json())  # what a browser gets
+    return figure
+
+
+def ranking(*rows: tuple[str, Any, Any], notation: Notation = ENGLISH) -> go.Figure:
+    frame = pl.DataFrame(rows, schema=RANKING, orient="row")
+    figure = charts.ranking(frame, STATE, notation)
+    json.loads(figure.to_json())
+    return figure
+
+
+def ys(trace: Any) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in trace.y]
+
+
+def xs(trace: Any) -> list[str]:
+    """The days of a trace, written out or as a start and a step in milliseconds."""
+    if trace.x is not None:
+        return list(trace.x)
+    first, step = date.fromisoformat(trace.x0), timedelta(milliseconds=trace.dx)
+    return [str(first + n * step) for n in range(len(trace.y))]
+
+
+class TestParts:
+    @pytest.mark.parametrize(
+        ("parts", "drawn"),
+        [
+            ("cccc", [("solid", [10, 20, 30, 40])]),
+            ("ccci", [("solid", [10, 20, 30]), ("dot", [30, 40])]),
+            ("iccc", [("dot", [10, 20]), ("solid", [20, 30, 40])]),
+            ("icci", [("dot", [10, 20]), ("solid", [20, 30]), ("dot", [30, 40])]),
+            ("ccii", [("solid", [10, 20]), ("dot", [20, 30, 40])]),
+            ("iiii", [("dot", [10, 20, 30, 40])]),
+            ("ici", [("dot", [10, 20]), ("solid", [20]), ("dot", [20, 30])]),
+        ],
+    )
+    def test_incomplete_buckets_are_dashed_and_joined_to_the_complete_ones(
+        self, parts: str, drawn: list[tuple[str, list[float]]]
+    ) -> None:
+        figure = timeline(series(parts))
+        assert [(trace.line.dash, ys(trace)) for trace in figure.data] == drawn
+
+    def test_each_kind_of_part_stands_in_the_legend_once(self) -> None:
+        shown = [trace.name for trace in timeline(series("icci")).data if trace.showlegend]
+        assert shown == ["Revenue (incomplete)", "Revenue"]
+
+    def test_complete_neighbour_is_not_called_incomplete(self) -> None:
+        _, dashed = timeline(series("cci", 7), Grain.WEEK).data
+        assert list(dashed.hoverinfo) == ["none", "text"]
+        assert dashed.hovertext[1] == "week from 15 Jan 2018 (incomplete): <b>R$30.00</b>"
+        assert dashed.hovertemplate is None  # Plotly would ask it first
+
+
+class TestComparison:
+    def test_comparison_is_drawn_behind_at_the_places_of_its_opposites(self) -> None:
+        before, now = timeline(series("ccc", compared=[7, 8, 9])).data
+        assert (before.name, now.name) == ("Comparison", "Revenue")
+        assert xs(before) == xs(now) == ["2018-01-01", "2018-01-02", "2018-01-03"]
+        assert ys(before) == [7, 8, 9]
+        assert list(before.customdata) == ["Mon 2 Jan 2017", "Tue 3 Jan 2017", "Wed 4 Jan 2017"]
+
+    def test_no_comparison_draws_none(self) -> None:
+        assert [trace.name for trace in timeline(series("ccc")).data] == ["Revenue"]
+
+    @pytest.mark.parametrize(
+        "compared", [[7, 8], [None, 8, 9], [7, None, 9]], ids=["shorter", "later", "leap day"]
+    )
+    def test_bucket_without_opposite_is_a_gap(self, compared: list[int | None]) -> None:
+        before, now = timeline(series("ccc", compared=compared)).data
+        assert ys(before) == [*compared, *[None] * (3 - len(compared))]
+        assert ys(now) == [10, 20, 30]
+
+
+class TestDates:
+    @pytest.mark.parametrize(("grain", "days"), [(Grain.DAY, 1), (Grain.WEEK, 7)])
+    def test_even_steps_are_sent_as_a_start_and_a_step(self, grain: Grain, days: int) -> None:
+        [trace] = timeline(series("cccc", days), grain).data
+        assert (trace.x, trace.x0, trace.dx) == (None, "2018-01-01", days * 86_400_000)
+
+    def test_uneven_steps_are_sent_day_by_day(self) -> None:
+        [trace] = timeline(series("cccc").filter(pl.col("revenue") != 20)).data
+        assert list(trace.x) == ["2018-01-01", "2018-01-03", "2018-01-04"]
+        assert (trace.x0, trace.dx) == (None, None)
+
+    def test_week_cut_off_by_the_window_stands_at_its_first_day(self) -> None:
+        rows = series("icc", 7).with_columns(
+            date=pl.Series([date(2018, 1, 4), date(2018, 1, 8), date(2018, 1, 15)])
+        )
+        dashed, solid = timeline(rows, Grain.WEEK).data
+        assert xs(dashed) == ["2018-01-04", "2018-01-08"]
+        assert dashed.x0 is None
+        assert xs(solid) == ["2018-01-08", "2018-01-15"]
+
+    def test_months_are_sent_one_by_one(self) -> None:
+        [trace] = timeline(series("ccc", 31), Grain.MONTH).data
+        assert list(trace.x) == ["2018-01-01", "2018-02-01", "2018-03-04"]
+
+
+class TestGaps:
+    ROWS = series("ccccc").with_columns(average_order_value=pl.Series([10.0, None, 20.0, 30.0, None]))
+
+    def test_no_value_is_a_gap_and_not_zero(self) -> None:
+        [trace] = timeline(self.ROWS, measure=AVERAGE_ORDER_VALUE).data
+        assert ys(trace) == [10, None, 20, 30, None]
+        assert not trace.connectgaps
+
+    def test_area_is_left_out_where_plotly_would_fill_gaps(self) -> None:
+        [with_gaps] = timeline(self.ROWS, measure=AVERAGE_ORDER_VALUE).data
+        [without] = timeline(self.ROWS, measure=ORDERS).data
+        assert (with_gaps.fill, without.fill) == (None, "tozeroy")
+
+    def test_value_between_gaps_is_a_dot_since_no_line_shows_it(self) -> None:
+        [trace] = timeline(self.ROWS, measure=AVERAGE_ORDER_VALUE).data
+        assert trace.mode == "lines+markers"
+        assert [size > 0 for size in trace.marker.size] == [True, False, False, False, False]
+
+    def test_line_without_gaps_has_no_dots(self) -> None:
+        [trace] = timeline(series("ccc")).data
+        assert (trace.mode, trace.marker.size) == ("lines", None)
+
+    def test_one_bucket_is_a_dot(self) -> None:
+        [trace] = timeline(series("c")).data
+        assert ("markers" in trace.mode, xs(trace), ys(trace)) == (True, ["2018-01-01"], [10])
+
+    def test_nothing_is_an_empty_chart(self) -> None:
+        assert timeline(series("")).data == ()
+
+    def test_no_value_at_all_is_an_empty_line(self) -> None:
+        rows = series("cc").with_columns(average_order_value=pl.lit(None, pl.Float64))
+        [trace] = timeline(rows, measure=AVERAGE_ORDER_VALUE).data
+        assert ys(trace) == [None, None]
+
+
+class TestNumbers:
+    @given(cents=st.lists(st.integers(0, 10**14), min_size=1, max_size=50))
+    def test_amounts_are_exact_to_the_cent(self, cents: list[int]) -> None:
+        amounts = [Decimal(cent) / 100 for cent in cents]
+        rows = series("c" * len(cents)).with_columns(revenue=pl.Series(amounts, dtype=MONEY))
+        [trace] = timeline(rows).data
+        assert trace.y.dtype == np.float64
+        assert [round(Decimal(value), 2) for value in trace.y] == amounts
+
+    @pytest.mark.parametrize(
+        ("notation", "separators"), [(ENGLISH, ".,"), (BRAZILIAN, ",.")], ids=["en_US", "pt_BR"]
+    )
+    def test_numbers_are_written_as_the_locale_does(self, notation: Notation, separators: str) -> None:
+        figures = [timeline(series("c"), notation=notation), ranking(("SP", 1, None), notation=notation)]
+        for figure in figures:
+            assert figure.layout.separators == separators
+            assert "R$%{" in figure.data[-1].hovertemplate
+
+    def test_axis_begins_at_zero_and_holds_the_greatest_value_of_both_lines(self) -> None:
+        axis = timeline(series("ccc", compared=[7, 8, 1_234]), notation=BRAZILIAN).layout.yaxis
+        assert axis.range[0] == 0
+        assert axis.range[1] > 1_234
+        assert axis.ticktext[0].startswith("R$")
+
+    def test_counts_have_no_currency_and_no_cents(self) -> None:
+        figure = timeline(series("ccc"), measure=ORDERS)
+        assert "$" not in figure.to_json()
+        assert ",.0f" in figure.data[0].hovertemplate
+        assert all(tick == int(tick) for tick in figure.layout.yaxis.tickvals)
+
+
+class TestRanking:
+    def test_greatest_member_is_on_top_over_its_comparison(self) -> None:
+        before, now = ranking(("SP", 30, 20), ("RJ", 10, 40)).data
+        assert list(now.x) == [10, 30]  # Plotly draws from the bottom
+        assert list(before.x) == [40, 20]
+        assert list(now.y) == list(before.y) == [0, 1]
+        assert before.width > now.width
+
+    def test_label_holds_figure_and_change(self) -> None:
+        text = ranking(("SP", 30, 20), ("RJ", 10, 40), ("MG", 5, 0)).to_json()
+        assert all(part in text for part in ("+50.0%", "-75.0%"))
+        assert text.count("%)") + text.count("% ") <= 2 + text.count("%{")
+
+    def test_no_comparison_is_not_in_the_legend(self) -> None:
+        before, now = ranking(("SP", 30, None), ("RJ", 10, None)).data
+        assert (before.showlegend, now.showlegend) == (False, True)
+
+    @pytest.mark.parametrize(
+        ("member", "shown"),
+        [
+            ("<b>SP</b>", "&lt;b&gt;SP&lt;/b&gt;"),
+            ("Cama & mesa", "Cama &amp; mesa"),
+            ('<a href="javascript:x">', '&lt;a href="javascript:x"&gt;'),
+            ("&lt;b&gt;", "&amp;lt;b&amp;gt;"),
+            ("2018", "2018"),
+            ("", ""),
+        ],
+    )
+    def test_member_is_text_and_never_markup(self, member: str, shown: str) -> None:
+        figure = ranking((member, 1, None))
+        assert list(figure.layout.yaxis.ticktext) == [shown]
+        assert list(figure.data[-1].y) == [0]  # its place, so that no name is taken for a number or a day
+
+    def test_nothing_is_an_empty_chart(self) -> None:
+        assert all(len(trace.x) == 0 for trace in ranking().data)
+
+    def test_only_zeros_can_be_drawn(self) -> None:
+        before, now = ranking(("SP", 0, 0)).data
+        assert list(now.x) == list(before.x) == [0]
+
+    def test_dimension_names_its_figure(self) -> None:
+        frame = pl.DataFrame([("Toys", 1, None)], schema=RANKING, orient="row")
+        assert charts.ranking(frame, CATEGORY, ENGLISH).data[-1].name == CATEGORY.value_label
