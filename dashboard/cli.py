@@ -53,6 +53,8 @@ class RowFormat(StrEnum):
 def main() -> None:
     """Run a command; an error that a person can put right is a message, not a traceback."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers are stopped
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores that the terminal is closed
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         logging.basicConfig(level=settings().log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
         logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,10 +1,15 @@
 """Streamlit's entry point: the registry of pages, and nothing else."""
 
+import sys
 from pathlib import Path
 
 import streamlit as st
 
-ICON = Path(__file__).with_name("icon.svg")
+HERE = Path(__file__).parent
+ICON = HERE / "icon.svg"
+
+if str(HERE.parent) not in sys.path:  # plain `streamlit run` knows this file's folder only
+    sys.path.insert(0, str(HERE.parent))
 
 st.set_page_config(page_title="Daybook", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")

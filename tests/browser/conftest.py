@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,18 +33,20 @@ SELECT order_id, 99, 'strange', seller_id, shipping_limit_date, 100000, 0
 FROM shop.order_items JOIN shop.orders USING (order_id) ORDER BY order_purchase_timestamp DESC, order_id LIMIT 1
 """
 
+SERVE = (sys.executable, "-m", "dashboard", "serve", "--port", "0")
+
 OpenPage = Callable[..., Page]
 
 
 class Daybook:
     """The program, started on a database and a port of its own, in a folder that holds all it writes."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, command: Sequence[str] = SERVE) -> None:
         self._log = folder / "log"
         environment = {"DATABASE_URL": database_url, "DASHBOARD_DATA_DIR": str(folder / "data")}
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dashboard", "serve", "--port", "0"],
+                command,
                 cwd=ROOT,
                 env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **environment},
                 stdout=log,
@@ -72,8 +74,8 @@ class Daybook:
 
 
 @contextmanager
-def serving(folder: Path, database_url: str) -> Iterator[Daybook]:
-    daybook = Daybook(folder, database_url)
+def serving(folder: Path, database_url: str, command: Sequence[str] = SERVE) -> Iterator[Daybook]:
+    daybook = Daybook(folder, database_url, command)
     try:
         yield daybook
     finally:

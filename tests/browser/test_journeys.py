@@ -2,6 +2,7 @@
 
 import csv
 import re
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import STRANGE_CATEGORY, Daybook, OpenPage, serving, settled
+from tests.servers import free_port
 from tests.shop import LAST_DAY
-
 
 # One worker drives the browser: its server and its PostgreSQL are started once.
 pytestmark = pytest.mark.xdist_group("browser")
@@ -44,6 +45,18 @@ def test_deep_link_that_comes_first_to_a_cold_server_draws_its_page_and_ctrl_c_e
 
         assert daybook.interrupt() == 0
         assert daybook.log().count("\n") == 1, daybook.log()
+
+
+def test_plain_streamlit_run_draws_the_pages_too_and_names_the_faster_way(
+    tmp_path: Path, shop_url: str, open_page: OpenPage
+) -> None:
+    streamlit = str(Path(sys.executable).with_name("streamlit"))
+    command = (streamlit, "run", "dashboard/main.py", "--server.port", str(free_port()))
+    with serving(tmp_path, shop_url, command) as daybook:
+        page = open_page(f"{daybook.url}/sales?range=7d&measure=orders")
+        expect(page.get_by_text("Orders by day")).to_be_visible()
+        settled(page).context.close()
+        assert "`make run`" in daybook.log()
 
 
 def test_page_without_an_order_says_what_to_run(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,7 @@ import sqlalchemy as sa
 
 from dashboard.cache import open_cache
 from dashboard.catalogue import catalogue
-from dashboard.data import DATABASE, Data, Extent, Frame, Provenance, opened
+from dashboard.data import DATABASE, STALE, Data, Extent, Frame, Provenance, opened
 from dashboard.database import Database, Writer
 from dashboard.errors import (
     CacheUnavailable,
@@ -34,7 +35,7 @@ from dashboard.errors import (
 )
 from dashboard.refresh import refresh_views
 from dashboard.settings import ROOT, Settings
-from dashboard.window import Span
+from dashboard.window import EARLIEST, LATEST, Span
 
 Admin = Callable[..., list[tuple[Any, ...]]]
 
@@ -303,7 +304,7 @@ class TestParameters:
         assert data.frame(DAILY, Span(date(2030, 1, 1), date(2030, 1, 2))).rows.is_empty()
 
     def test_no_span_means_all_days(self, data: Data, admin: Admin, database: Database) -> None:
-        for day in (date(1583, 1, 1), date(9999, 12, 30)):
+        for day in (EARLIEST, LATEST):
             order(admin, day, 1)
         refresh(database)
         assert len(data.frame(DAILY).rows) == 5
@@ -385,6 +386,26 @@ class TestFaults:
                 data.check()
         assert data.frame(STATES).provenance.source == DATABASE
         data.check()
+
+    def test_expired_answer_comes_as_stale_while_the_database_is_down_and_only_then(
+        self, server: str, filled_url: str, open_data: Callable[..., Data]
+    ) -> None:
+        data = open_data(filled_url, cache_analytics_ttl_seconds=0.000_001)
+        first = data.frame(DAILY)
+        with down(server, filled_url):
+            stale = data.frame(DAILY)
+        assert stale.rows.equals(first.rows)
+        assert stale.provenance == replace(first.provenance, source=STALE)
+        assert data.frame(DAILY).provenance.source == DATABASE
+
+    def test_stale_answer_is_not_served_beyond_the_time_that_the_setting_says(
+        self, server: str, filled_url: str, open_data: Callable[..., Data]
+    ) -> None:
+        data = open_data(filled_url, cache_analytics_ttl_seconds=0.01, cache_max_stale_seconds=0.01)
+        data.frame(DAILY)
+        time.sleep(0.02)  # not to wait for something: the promise is about this time
+        with down(server, filled_url), pytest.raises(DatabaseUnavailable):
+            data.frame(DAILY)
 
     def test_process_that_never_reached_the_database_says_so(
         self, server: str, filled_url: str, open_data: Callable[..., Data]

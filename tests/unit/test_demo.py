@@ -10,8 +10,8 @@ import pytest
 from dashboard.loading.demo.brazil import CITIES, STATES
 from dashboard.loading.demo.categories import CATEGORIES
 from dashboard.loading.demo.draw import allotted
-from dashboard.loading.demo.season import black_friday
 from dashboard.loading.demo.history import Tables, demo_shop
+from dashboard.loading.demo.season import black_friday
 from dashboard.loading.tables import TABLES
 
 ORDERS = 30_000
