@@ -1,4 +1,4 @@
-"""One rerun of a page, and a start: our launcher against ``streamlit run`` of the same script, side by side."""
+"""One rerun of a page: our launcher against ``streamlit run`` of the same script, side by side."""
 
 import os
 import statistics
@@ -24,14 +24,8 @@ from dashboard.server import MAIN
 from dashboard.settings import ROOT
 
 RERUNS = 40
-STARTS = 3
 START_SECONDS = 300.0  # a very first start makes the demo shop, too
 
-# What a start can't be quicker than: the libraries that a page stands on.
-LIBRARIES = (
-    "alembic, babel.numbers, pandas, plotly.graph_objects, polars, psycopg, pyarrow, sqlalchemy, streamlit, "
-    "uvicorn"
-)
 
 OURS = """
 import sys
@@ -99,19 +93,19 @@ def theirs(script: Path, port: int) -> list[str]:
 
 
 @contextmanager
-def served(command: Command, script: Path) -> Iterator[tuple[str, float]]:
-    """A server for as long as the block lasts: its URL, and the milliseconds until it was ready."""
+def served(command: Command, script: Path, data_dir: Path) -> Iterator[str]:
+    """The URL of a server, for as long as the block lasts."""
     port = _free_port()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DASHBOARD_PORT": str(port)}
+    environment["DASHBOARD_DATA_DIR"] = str(data_dir)
     with tempfile.TemporaryDirectory() as folder:  # where no settings of ours lie
-        began = time.perf_counter()
         process = subprocess.Popen(
             command(script, port), cwd=folder, env=environment, stdout=subprocess.DEVNULL
         )
         try:
             url = f"http://127.0.0.1:{port}"
             _wait(process, url + ("/readyz" if command is ours else "/_stcore/health"))
-            yield url, (time.perf_counter() - began) * 1_000
+            yield url
         finally:
             process.terminate()
             process.wait()
@@ -131,46 +125,25 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
             if httpx.get(url, timeout=5).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
-            time.sleep(0.01)
+            time.sleep(0.1)
     raise RuntimeError(f"{url} is not ready after {START_SECONDS:g} s")
 
 
-def _rerun_rows(script: Path, reruns: int) -> list[dict[str, Any]]:
+def run(script: Path = MAIN, reruns: int = RERUNS) -> list[dict[str, Any]]:
+    """Measure; a row each: measure, ours_ms, other, other_ms, ratio (ours / other), medians in milliseconds."""
     with ExitStack() as stack:
-        fast, _ = stack.enter_context(served(ours, script))
-        plain, _ = stack.enter_context(served(theirs, script))
+        data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "data"
+        fast = stack.enter_context(served(ours, script, data_dir))
+        plain = stack.enter_context(served(theirs, script, data_dir))
         tabs = [stack.enter_context(opened_tab(url)) for url in (fast, plain)]
         first = [tab.rerun() for tab in tabs]
         # In turns, so that what else the machine does disturbs both alike.
         times = [[tab.rerun() for tab in tabs] for _ in range(reruns)]
+    median = (statistics.median(each) for each in zip(*times, strict=True))
     return [
         _row("first run of the page", "streamlit run", *first),
-        _row(
-            "rerun of the page",
-            "streamlit run",
-            *(statistics.median(each) for each in zip(*times, strict=True)),
-        ),
+        _row("rerun of the page", "streamlit run", *median),
     ]
-
-
-def _start_rows(script: Path) -> list[dict[str, Any]]:
-    rounds = [(_start_ms(ours, script), _start_ms(theirs, script), _import_ms()) for _ in range(STARTS)]
-    fast, plain, imports = (statistics.median(each) for each in zip(*rounds, strict=True))
-    return [
-        _row("start to ready", "streamlit run, which imports at the first page", fast, plain),
-        _row("start to ready", "importing the libraries only", fast, imports),
-    ]
-
-
-def _start_ms(command: Command, script: Path) -> float:
-    with served(command, script) as (_, start_ms):
-        return start_ms
-
-
-def _import_ms() -> float:
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", f"import {LIBRARIES}"], check=True)
-    return (time.perf_counter() - began) * 1_000
 
 
 def _row(measure: str, other: str, our_ms: float, other_ms: float) -> dict[str, Any]:
@@ -181,11 +154,6 @@ def _row(measure: str, other: str, our_ms: float, other_ms: float) -> dict[str, 
         "other_ms": round(other_ms, 1),
         "ratio": round(our_ms / other_ms, 2),
     }
-
-
-def run(script: Path = MAIN, reruns: int = RERUNS) -> list[dict[str, Any]]:
-    """Measure; a row each: measure, ours_ms, other, other_ms, ratio (ours / other), medians in milliseconds."""
-    return _rerun_rows(script, reruns) + _start_rows(script)
 
 
 def main(script: Path = MAIN, reruns: int = RERUNS) -> None:

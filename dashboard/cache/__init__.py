@@ -6,8 +6,6 @@ from dashboard.cache.contract import NOT_KEPT, Backend, Miss, Reason, Stats
 from dashboard.cache.disk import DiskStore
 from dashboard.cache.key import Key, Part, key
 from dashboard.cache.null import NullCache
-from dashboard.cache.redis import RedisStore
-from dashboard.cache.redis_url import connect, parse
 from dashboard.cache.store import Store, StoreCache
 from dashboard.cache.value import Value
 from dashboard.settings import Settings
@@ -40,5 +38,9 @@ def open_cache(settings: Settings) -> Backend:
 def _store(settings: Settings) -> Store:
     if settings.redis_url is None:
         return DiskStore(settings.data_dir / "cache", settings.cache_max_bytes)
+    # Importing redis takes a quarter of a second, which programs without one need not wait.
+    from dashboard.cache.redis import RedisStore  # noqa: PLC0415
+    from dashboard.cache.redis_url import connect, parse  # noqa: PLC0415
+
     address = parse(settings.redis_url.get_secret_value())
     return RedisStore(partial(connect, address, settings.redis_timeout_seconds))
