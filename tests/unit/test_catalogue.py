@@ -126,8 +126,24 @@ BROKEN_QUERIES = {
         3,
         "which only reads",
     ),
+    "locks rows below": (
+        f"-- A question.\n-- reads: orders\nSELECT 1 FROM (SELECT 1 {ORDERS} FOR SHARE) AS x",
+        3,
+        "which only reads",
+    ),
+    "drops within WITH": (
+        "-- A question.\nWITH gone AS (DROP TABLE shop.orders) SELECT 1",
+        2,
+        "which only reads",
+    ),
+    "copies": ("-- A question.\nCOPY shop.orders TO '/orders'", 2, "one SELECT, which only reads"),
+    "sets": ("-- A question.\nSET search_path = shop", 2, "one SELECT, which only reads"),
+    "nested without end": (f"-- A question.\n\nSELECT {'(' * 400}1{')' * 400}", 3, "nested too deeply"),
     "syntax": ("-- A question.\n\nSELECT 'ééé',\n  'ü'\n  FORM x y", 5, 'syntax error at or near "x"'),
     "open string": ("-- A question.\nSELECT 1,\n 'é", 3, "unterminated quoted string"),
+    "open name": ('-- A question.\nSELECT 1,\n "é\n\n', 3, "unterminated quoted string"),
+    "open dollars": ("-- A question.\nSELECT 1,\n\n $é$ $$\n", 4, "unterminated quoted string"),
+    "open comment": ("-- A question.\nSELECT 1\n\n/* /* */\n", 4, "unterminated comment"),
     "other encoding": ("-- A question.\n-- ü\n".encode() + "SELECT 'é'".encode("latin-1"), 3, "not UTF-8"),
 }
 
@@ -144,19 +160,21 @@ def test_a_broken_query_file_is_named_with_its_line(
 
 
 def test_what_only_looks_like_a_parameter_is_left_alone(folder: Folder) -> None:
-    sql = """SELECT ':no', E'\\':no', $$:no$$, x::date, y[1:2], y[a:b], y[f(1):z[1]], f(a => 1) -- :no
-/* :no */ FROM unnest(ARRAY[1]) AS "y:no" WHERE j @> '{"a": 1}'"""
+    sql = """SELECT ':no', E'\\':no', $$:no$$, x::date, y[1:2], y[a:b], y[f(1):z[1]], y[date:b], y[a : b], @ a -- :no
+/* :no */ FROM f(a => 1) AS "y:no" WHERE j @> '{"a": 1}' OR JSON_OBJECT('k':no) = E'\\n:no'"""
     assert folder.query(sql).sql == sql
 
 
 def test_parameters_are_found_wherever_a_value_may_stand(folder: Folder) -> None:
     query = folder.query(
-        "SELECT :a, (:b), ARRAY[:a,:b], :a::text, 'é' || :a, x[:b]\nWHERE x=:a AND y BETWEEN :a AND :b LIMIT :end",
+        "SELECT :a, (:b), ARRAY[:a,:b], :a::text, 'é' || :a, x[:b], t AT TIME ZONE :a\n"
+        "WHERE x=:a AND y BETWEEN :a AND :b LIMIT :end",
         "-- params: a text,  b   integer, end\n",
     )
     assert query.sql == (
         "SELECT $1::text, ($2::integer), ARRAY[$1::text,$2::integer], $1::text::text, 'é' || $1::text, "
-        "x[$2::integer]\nWHERE x=$1::text AND y BETWEEN $1::text AND $2::integer LIMIT $3::date"
+        "x[$2::integer], t AT TIME ZONE $1::text\n"
+        "WHERE x=$1::text AND y BETWEEN $1::text AND $2::integer LIMIT $3::date"
     )
 
 
@@ -178,6 +196,18 @@ UNION SELECT * FROM LATERAL (WITH c AS (TABLE dashboard.more) SELECT * FROM c) A
 def test_a_name_defined_in_the_query_does_not_hide_a_relation(folder: Folder) -> None:
     query = folder.query("WITH days AS (SELECT * FROM dashboard.days) SELECT * FROM days", "-- reads: days\n")
     assert query.reads == ("days",)
+
+
+def test_a_name_defined_in_the_query_hides_only_what_it_reaches(folder: Folder) -> None:
+    sql = """WITH a AS (SELECT * FROM b), b AS (SELECT 1), e AS (SELECT 1)
+SELECT * FROM a, b, e, dashboard.e, shop.c, f(1), (WITH c AS (SELECT 1) TABLE c) AS x
+WHERE EXISTS (SELECT FROM c WHERE n IN (SELECT n FROM a))"""
+    assert folder.query(sql, "-- reads: b, c, e\n").reads == ("b", "c", "e")
+
+
+def test_names_are_folded_as_postgresql_folds_them(folder: Folder) -> None:
+    sql = 'WITH Recent AS (SELECT 1) SELECT * FROM RECENT, Shop.Orders, SHOP.orders AS o, other."Things"'
+    assert folder.query(sql, "-- reads: orders, other.Things\n").reads == ("orders", "other.Things")
 
 
 def test_files_of_any_editor_are_read(folder: Folder) -> None:
@@ -268,6 +298,11 @@ BROKEN_VIEWS = {
     "no title": ("CREATE MATERIALIZED VIEW dashboard.v AS SELECT 1", 1, "begin the file with a comment"),
     "nothing": ("-- A view.\n", 2, "the file has no SQL"),
     "comment only": ("-- A view.\n/* nothing */", 2, "begin with CREATE MATERIALIZED VIEW dashboard.v"),
+    "no SELECT": (
+        "-- A view.\nCREATE MATERIALIZED VIEW dashboard.v",
+        2,
+        "begin with CREATE MATERIALIZED VIEW",
+    ),
     "plain view": (
         "-- A view.\nCREATE VIEW dashboard.v AS SELECT 1",
         2,
@@ -309,6 +344,14 @@ BROKEN_VIEWS = {
         "only its indexes may follow",
     ),
     "syntax": (VIEW + "CREATE UNIQUE INDEX ON dashboard.v a", 4, "syntax error"),
+    "no columns": (VIEW + KEY + "\nCREATE INDEX ON dashboard.v", 6, "an index has columns"),
+    "syntax of the view": (VIEW.replace("AS a", "FORM a b") + KEY, 3, 'syntax error at or near "a"'),
+    "parameter": (VIEW.replace("'é'", "\n:a") + KEY, 4, "a view has no parameters"),
+    "deletes within WITH": (
+        VIEW.replace("SELECT", "WITH gone AS (DELETE FROM shop.orders RETURNING 1) SELECT") + KEY,
+        2,
+        "one SELECT, which only reads",
+    ),
 }
 
 
@@ -332,6 +375,29 @@ def test_a_view_is_taken_apart_into_its_statements(folder: Folder) -> None:
         "CREATE UNIQUE INDEX v_key ON dashboard.v (a)",
         "CREATE INDEX ON dashboard.v (lower(a)) WHERE a > 'é'",
     )
+
+
+def test_a_view_is_cut_at_semicolons_between_its_statements_only(folder: Folder) -> None:
+    select = """SELECT 'é;' AS a, $é$;$é$ AS ";", E'\\';' AS c -- ;
+  /* ; /* ; */ ; */ FROM shop.orders"""
+    folder.write(
+        "views/v", f"-- A view.\nCREATE MATERIALIZED VIEW dashboard.v AS {select} /* ü; */;;\n{KEY};"
+    )
+    view = folder.load().view("v")
+    assert view.statements == (f"CREATE MATERIALIZED VIEW dashboard.v AS {select}", KEY.strip(";\n"))
+    assert view.reads == ("orders",)
+
+
+@pytest.mark.parametrize("options", ["WITH (fillfactor = 70)", '("as")'])
+def test_a_view_may_have_options_and_say_that_it_has_data(folder: Folder, options: str) -> None:
+    folder.write("views/v", VIEW.replace("v AS", f"v {options} AS").replace(";", " WITH DATA;") + KEY)
+    assert options in folder.load().view("v").statements[0]
+
+
+def test_a_key_may_state_order_collation_and_further_columns(folder: Folder) -> None:
+    key = KEY.replace("(a)", '(a text_pattern_ops DESC, b COLLATE "C" NULLS FIRST) INCLUDE (c)')
+    folder.write("views/v", VIEW + key)
+    assert folder.load().view("v").statements[1] == key.strip(";\n")
 
 
 def test_a_view_has_another_fingerprint_when_its_statements_change_and_only_then(folder: Folder) -> None:

@@ -45,7 +45,7 @@ HOMES = {
     "starlette": {"server"},
     "uvicorn": {"server"},
     "typer": {"cli"},
-    "pglast": {"catalogue"},
+    "sqlglot": {"catalogue"},
 }
 
 FILES = sorted([*(ROOT / "dashboard").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])
