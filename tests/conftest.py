@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,10 @@ from dashboard import embedded, schema
 from dashboard.database import Database
 from dashboard.loading.olist import load_olist
 from dashboard.settings import PREFIX, ROOT, Settings
+
+# Under nohup, or in the background of a script, a process ignores these, and the programs it starts do too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _numbers = itertools.count(1)
 
