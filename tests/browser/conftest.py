@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from dashboard.database import Database
 from dashboard.refresh import refresh_views
@@ -22,6 +21,8 @@ from tests import shop
 from tests.servers import wait_until
 
 WAIT_MS = 20_000
+expect.set_options(timeout=WAIT_MS)
+
 STRANGE_CATEGORY = "<b>$x$</b> [a](b) & &lt;i&gt;"
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """What a deep link asks for below its page, before it asks at the right place."""
@@ -103,18 +104,6 @@ def daybook(shop_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """One server for this process's tests."""
     with serving(tmp_path_factory.mktemp("daybook"), shop_url) as daybook:
         yield daybook
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "The tests need Chromium: install the package chromium."
-    expect.set_options(timeout=WAIT_MS)
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
