@@ -294,7 +294,7 @@ def _explained() -> Iterator[None]:
         raise _translated(cause) from error
     except sa.exc.TimeoutError as error:
         raise DatabaseUnavailable(
-            "All connections to PostgreSQL are busy: try again, or raise pool_size."
+            "All connections to PostgreSQL are busy: try again, or raise DASHBOARD_POOL_SIZE."
         ) from error
 
 

@@ -22,11 +22,6 @@ from dashboard.loading.tables import TABLES, UNUSED_FILE, Table
 from dashboard.refresh import refresh_views
 
 _LAST_KIND = "SELECT kind FROM dashboard.loads ORDER BY load_id DESC LIMIT 1"
-_RECORD = """
-INSERT INTO dashboard.loads
-    (kind, source, duration_seconds, rows_read, rows_inserted, rows_updated, rows_rejected)
-VALUES ('olist', %(source)s, %(duration_seconds)s, %(read)s, %(inserted)s, %(updated)s, %(rejected)s)
-"""
 _INTEGRITY = "23"  # the class of PostgreSQL's codes for broken keys and references
 
 T = TypeVar("T")
@@ -219,12 +214,13 @@ def _refresh(writer: Writer, changed: Sequence[str], progress: Progress) -> None
 
 def _record(writer: Writer, directory: Path, summary: Summary) -> None:
     tables = summary.tables
-    counts = {
-        "source": str(directory),
-        "duration_seconds": summary.duration_seconds,
-        "read": sum(table.read for table in tables),
-        "inserted": sum(table.inserted for table in tables),
-        "updated": sum(table.updated for table in tables),
-        "rejected": sum(table.rejects for table in tables),
-    }
-    writer.execute(_RECORD, counts)
+    shop.record(
+        writer,
+        "olist",
+        str(directory),
+        summary.duration_seconds,
+        read=sum(table.read for table in tables),
+        inserted=sum(table.inserted for table in tables),
+        updated=sum(table.updated for table in tables),
+        rejected=sum(table.rejects for table in tables),
+    )

@@ -34,6 +34,12 @@ SELECT make, remove FROM (
 ) AS definition
 ORDER BY step, make
 """
+_RECORD = """
+INSERT INTO dashboard.loads
+    (kind, source, duration_seconds, rows_read, rows_inserted, rows_updated, rows_rejected)
+VALUES
+    (%(kind)s, %(source)s, %(duration_seconds)s, %(read)s, %(inserted)s, %(updated)s, %(rejected)s)
+"""
 _DEPENDED_ON, _NOT_THE_OWNER = "2BP01", "42501"
 
 
@@ -67,6 +73,22 @@ def analyze(writer: Writer) -> None:
     """Sample the tables for the planner, roughly: autovacuum takes a better sample after the commit."""
     for name in _RELATIONS:
         writer.execute(f"ANALYZE {name}")
+
+
+def record(
+    writer: Writer,
+    kind: str,
+    source: str,
+    duration_seconds: float,
+    *,
+    read: int,
+    inserted: int,
+    updated: int = 0,
+    rejected: int = 0,
+) -> None:
+    """Add a line to the history of loads: what was loaded from where, and the rows of all tables."""
+    counts = {"read": read, "inserted": inserted, "updated": updated, "rejected": rejected}
+    writer.execute(_RECORD, {"kind": kind, "source": source, "duration_seconds": duration_seconds, **counts})
 
 
 @contextmanager

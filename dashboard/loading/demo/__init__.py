@@ -18,12 +18,6 @@ from dashboard.refresh import refresh_views
 DEFAULT_SEED = 1
 CHUNK_ORDERS = 50_000  # 300 MB of memory at the peak; 460 MB for 10,000,000 orders, whose days are large
 
-_RECORD = """
-INSERT INTO dashboard.loads
-    (kind, source, duration_seconds, rows_read, rows_inserted, rows_updated, rows_rejected)
-VALUES ('demo', %(source)s, %(duration_seconds)s, %(rows)s, %(rows)s, 0, 0)
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class DemoLoad:
@@ -68,7 +62,8 @@ def load_demo(
         shop.analyze(writer)
         refresh_views(writer, reason="load demo", sources=shop.TABLE_NAMES)
         duration_seconds = time.perf_counter() - started
-        _record(writer, f"seed {seed}", duration_seconds, sum(rows.values()))
+        made = sum(rows.values())
+        shop.record(writer, "demo", f"seed {seed}", duration_seconds, read=made, inserted=made)
     return DemoLoad(demo.season.first_day, demo.season.last_day, rows, duration_seconds)
 
 
@@ -87,7 +82,3 @@ def _copy(writer: Writer, table: str, frame: pl.DataFrame) -> None:
     csv = frame.write_csv(include_header=False, float_precision=2, datetime_format="%Y-%m-%d %H:%M:%S")
     with writer.copy_in(f"COPY shop.{table} ({', '.join(frame.columns)}) FROM STDIN (FORMAT csv)") as copy:
         copy.write(csv.encode())
-
-
-def _record(writer: Writer, source: str, duration_seconds: float, rows: int) -> None:
-    writer.execute(_RECORD, {"source": source, "duration_seconds": duration_seconds, "rows": rows})
