@@ -43,6 +43,10 @@ class StatementTimeout(DatabaseError):
     """A statement ran longer than its reader may wait."""
 
 
+class StatementCancelled(DatabaseError):
+    """A read was given up before its end, since nobody waited for it."""
+
+
 class MissingRights(DatabaseError):
     """The database user lacks rights that the program needs."""
 
@@ -51,12 +55,16 @@ class NewerSchema(DatabaseError):
     """The database was migrated by a newer program than this one."""
 
 
+class DataMoved(DatabaseError):
+    """The data got a new version between reads that must see one."""
+
+
 class EmbeddedError(DaybookError):
     """The bundled PostgreSQL could not be initialised, started or stopped."""
 
 
-class CacheUnavailable(DaybookError):
-    """The cache can't be reached, so what it holds could not be invalidated."""
+class ComputationFailed(DaybookError):
+    """A cached function failed in another process, for all who waited for it."""
 
 
 class LoadError(DaybookError):

@@ -19,6 +19,7 @@ ENV_FILE = ROOT / ".env"
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseSettings):
@@ -53,28 +54,54 @@ class Settings(BaseSettings):
 
     connect_timeout_seconds: Seconds = Field(5.0, description="Wait for a connection to PostgreSQL.")
     statement_timeout_seconds: Seconds = Field(30.0, description="Longest time that one read may run.")
-    pool_size: int = Field(8, gt=0, description="Connections to PostgreSQL kept open by one process.")
+    max_statements: int = Field(
+        6, gt=0, description="Statements that one process runs at a time for its readers; more wait."
+    )
     versions_poll_seconds: Seconds = Field(
         2.0, description="Longest time until a process notices that the data has a new version."
     )
 
-    cache: Literal["auto", "null"] = Field(
-        "auto", description="auto: Redis if there is a REDIS_URL, else disk. null: keep nothing."
+    cache: Literal["auto", "memory", "null"] = Field(
+        "auto",
+        description="auto: in memory, and below it in Redis if there is a REDIS_URL, else on disk. "
+        "memory: there only. null: keep nothing.",
     )
     cache_default_ttl_seconds: Seconds = Field(3_600.0, description="Lifetime of answers, unless said.")
     cache_analytics_ttl_seconds: Seconds = Field(21_600.0, description="Lifetime of analytics answers.")
     cache_session_ttl_seconds: Seconds = Field(86_400.0, description="Lifetime of a session's answers.")
+    cache_jitter_share: Share = Field(
+        0.1, description="Part of a lifetime that is taken off at random, so that answers end at many times."
+    )
+    cache_soft_share: Share = Field(
+        0.8,
+        description="Part of its lifetime after which an answer that is read is also renewed, behind the "
+        "reader; 1 never does.",
+    )
     cache_max_stale_seconds: Seconds = Field(
         86_400.0,
         description="Time past its lifetime for which an answer is kept, to be shown marked as stale while "
         "the database is down.",
     )
-    cache_max_bytes: Bytes = Field(2_000_000_000, description="Room for the cache on disk.")
+    cache_memory_max_bytes: Bytes = Field(
+        256_000_000, description="Room for the cache in the memory of each process."
+    )
+    cache_max_bytes: Bytes = Field(
+        2_000_000_000, description="Room for the cache on disk; what a Redis is advised to be given."
+    )
+    cache_lock_seconds: Seconds = Field(
+        5.0,
+        description="If a process dies that computes an answer, time until another one does it for those "
+        "who wait.",
+    )
     redis_timeout_seconds: Seconds = Field(
         0.25, description="Longest wait for Redis before the program goes on without it."
     )
     redis_retry_seconds: Seconds = Field(
         5.0, description="After a fault of Redis, time until the next attempt to use it."
+    )
+
+    statistics_flush_seconds: Seconds = Field(
+        5.0, description="Time between two writes of a process's read statistics to the database."
     )
 
     demo_orders: int = Field(100_000, gt=0, description="Orders in the demo shop of a first start.")

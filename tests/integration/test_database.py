@@ -139,9 +139,12 @@ class TestReader:
     def test_is_told_when_all_connections_are_busy(
         self, database_url: str, open_database: Callable[..., Database]
     ) -> None:
-        database = open_database(database_url, statement_timeout_seconds=0.05, pool_size=1)
-        with database.snapshot(), pytest.raises(DatabaseUnavailable, match="busy"):
-            one(database, "SELECT 1 AS a")
+        database = open_database(database_url, statement_timeout_seconds=0.05)
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                stack.enter_context(database.snapshot())
+            with pytest.raises(DatabaseUnavailable, match="busy"):
+                one(database, "SELECT 1 AS a")
 
     def test_sees_one_state(self, database: Database, admin: Admin) -> None:
         count = "SELECT count(*) AS n FROM shop.customers"

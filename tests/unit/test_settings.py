@@ -42,7 +42,7 @@ def test_document_lists_every_setting_with_its_default_and_meaning_and_no_other(
 
 def test_name_says_the_unit_of_every_number_that_is_not_a_count() -> None:
     numbers = [name for name, field in Settings.model_fields.items() if field.annotation is float]
-    assert [name for name in numbers if not name.endswith(("_seconds", "_fraction", "_ratio"))] == []
+    assert [name for name in numbers if not name.endswith(("_seconds", "_share"))] == []
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_an_unknown_setting_is_an_error(where: str, env_file: Path, monkeypatch:
         ("STATEMENT_TIMEOUT_SECONDS", "0", "greater than 0"),
         ("STATEMENT_TIMEOUT_SECONDS", "inf", "finite"),
         ("CACHE_MAX_BYTES", "2GB", "valid integer"),
-        ("CACHE", "redis", "'auto' or 'null'"),
+        ("CACHE", "redis", "'auto', 'memory' or 'null'"),
         ("LOCALE", "en_XX_YY_ZZ", "like en_US"),
         ("CURRENCY", "reais", "like BRL"),
         ("LOG_LEVEL", "loud", "'debug'"),
@@ -118,8 +118,8 @@ def test_an_error_names_variable_value_and_what_is_wanted(
 
 def test_an_error_names_all_that_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHBOARD_PORT", "http")
-    monkeypatch.setenv("DASHBOARD_POOL_SIZE", "0")
-    with pytest.raises(SettingsError, match=r"(?s)DASHBOARD_PORT.*\n.*DASHBOARD_POOL_SIZE"):
+    monkeypatch.setenv("DASHBOARD_MAX_STATEMENTS", "0")
+    with pytest.raises(SettingsError, match=r"(?s)DASHBOARD_PORT.*\n.*DASHBOARD_MAX_STATEMENTS"):
         load_settings()
 
 

@@ -1,18 +1,18 @@
 """Connections to PostgreSQL: reads in one snapshot under a read-only role, writes in one transaction."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
 import psycopg
 import sqlalchemy as sa
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import tuple_row
 
+from dashboard.database.cancellation import Cancellation, Stopper
+from dashboard.database.places import Places
+from dashboard.database.snapshot import Prepared, Snapshot, StatementRefused
 from dashboard.errors import (
     DatabaseError,
     DatabaseUnavailable,
@@ -22,7 +22,19 @@ from dashboard.errors import (
 )
 from dashboard.settings import Settings
 
+__all__ = [
+    "READER_ROLE",
+    "Cancellation",
+    "Database",
+    "Prepared",
+    "Snapshot",
+    "StatementRefused",
+    "Writer",
+]
+
 READER_ROLE = "daybook_reader"
+
+_QUICK_READS = 4  # at a time, beside the statements of readers: of versions, and whether the database answers
 
 # A reader's session takes the role if it may and if the role can read here, and is read only and bounded in
 # time either way. Before PostgreSQL 16 every member of a role could take it.
@@ -36,78 +48,7 @@ SELECT set_config('default_transaction_read_only', 'on', false),
           AND has_schema_privilege(oid, to_regnamespace('dashboard')::oid, 'USAGE'))
 """  # noqa: S608 - a constant
 
-_DIGITS = 38  # of polars' decimals
-_DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
-    "bool": pl.Boolean,
-    "int2": pl.Int16,
-    "int4": pl.Int32,
-    "int8": pl.Int64,
-    "oid": pl.UInt32,
-    "float4": pl.Float32,
-    "float8": pl.Float64,
-    "text": pl.String,
-    "varchar": pl.String,
-    "bpchar": pl.String,
-    "name": pl.String,
-    "date": pl.Date,
-    "timestamp": pl.Datetime("us"),
-    "timestamptz": pl.Datetime("us", "UTC"),
-    "interval": pl.Duration("us"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What PostgreSQL says of a statement before it runs: its columns and its parameters' types."""
-
-    schema: dict[str, Any]
-    parameter_types: tuple[str, ...]
-
-
-class StatementRefused(DatabaseError):
-    """PostgreSQL can't prepare a statement; ``position`` is the offending character, from 0."""
-
-    def __init__(self, message: str, position: int | None) -> None:
-        super().__init__(message)
-        self.position = position
-
-
-class Snapshot:
-    """Reads that see one state of the database. Statements name their parameters ``$1``, ``$2``, …"""
-
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._connection = connection
-
-    def frame(self, sql: str, params: Sequence[object] = ()) -> pl.DataFrame:
-        """The rows of a statement. ``numeric`` columns become Decimal and must have a scale.
-
-        Raises DatabaseError also for what a frame can't hold: NaN in a ``numeric`` column, an infinite date,
-        two columns of one name.
-        """
-        with psycopg.RawCursor(self._connection, row_factory=tuple_row) as cursor:
-            cursor.execute(sql, params, binary=True)
-            schema = _schema(cursor.pgresult)
-            rows = cursor.fetchall()
-        _check_finite(rows, schema)
-        return pl.DataFrame(rows, schema=schema, orient="row")
-
-    def share(self, table: str) -> None:
-        """Keep others from locking a table exclusively. Before the first read, which fixes what is seen."""
-        self._connection.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
-
-    def prepare(self, sql: str) -> Prepared:
-        """Ask PostgreSQL to prepare a statement without running it. Raises StatementRefused."""
-        link = self._connection.pgconn
-        refused = link.prepare(b"", sql.encode())
-        if link.status != pq.ConnStatus.OK:
-            raise psycopg.OperationalError(link.get_error_message())
-        if refused.status != pq.ExecStatus.COMMAND_OK:
-            position = refused.error_field(pq.DiagnosticField.STATEMENT_POSITION)
-            message = refused.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"unknown error"
-            raise StatementRefused(message.decode(), int(position) - 1 if position else None)
-        described = link.describe_prepared(b"")
-        types = tuple(_type_name(described.param_type(i)) for i in range(described.nparams))
-        return Prepared(_schema(described), types)
+_BUSY = "All connections to PostgreSQL that are kept for this are busy: try again in a moment."
 
 
 class Writer:
@@ -142,7 +83,16 @@ class Database:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self._url = _parsed(url)
-        timeout_ms = max(1, round(settings.statement_timeout_seconds * 1_000))  # 0 would be none
+        self._cancel_timeout_seconds = settings.connect_timeout_seconds
+        timeout_seconds, number = settings.statement_timeout_seconds, settings.max_statements
+        self._statements = Places(
+            number,
+            timeout_seconds,
+            f"All {number} statements at a time are taken, and no place was left within {timeout_seconds:g} s. "
+            "Try again, or raise DASHBOARD_MAX_STATEMENTS.",
+        )
+        self._quick_reads = Places(_QUICK_READS, timeout_seconds, _BUSY)
+        timeout_ms = max(1, round(timeout_seconds * 1_000))  # 0 would be none
         common = {
             "connect_timeout": max(2, round(settings.connect_timeout_seconds)),  # libpq takes less for 2
             "client_encoding": "utf8",
@@ -154,9 +104,8 @@ class Database:
         only_reading = {"application_name": "daybook reader", "prepare_threshold": None}
         self._readers = sa.create_engine(
             self._url,
-            pool_size=settings.pool_size,
+            pool_size=number + _QUICK_READS,
             max_overflow=0,
-            pool_timeout=settings.statement_timeout_seconds,
             pool_pre_ping=True,
             isolation_level="REPEATABLE READ",
             connect_args=common | only_reading,
@@ -168,10 +117,37 @@ class Database:
             connection.commit()  # a rollback would undo the settings
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
-        """One read-only transaction at repeatable read, under the reader's role and timeout."""
-        with _explained(), self._readers.connect() as connection, _dropped_if_broken(connection):
+    def snapshot(self, cancellation: Cancellation | None = None) -> Iterator[Snapshot]:
+        """One read-only transaction at repeatable read, under the reader's role and timeout.
+
+        With a cancellation it is a reader's: one of ``DASHBOARD_MAX_STATEMENTS`` at a time, which others wait
+        for as long as a statement may run. Without, it is a quick read of the program's own, which does not
+        wait for those. Raises StatementCancelled when it was given up before its end.
+        """
+        places = self._quick_reads if cancellation is None else self._statements
+        cancellation = cancellation or Cancellation()
+        with (
+            _explained(),
+            places.taken(cancellation),
+            self._readers.connect() as connection,
+            _dropped_if_broken(connection),
+            self._stopped_by(cancellation, connection),
+        ):
             yield Snapshot(_driver(connection))
+
+    @contextmanager
+    def _stopped_by(self, cancellation: Cancellation, connection: sa.Connection) -> Iterator[None]:
+        stopper = Stopper(_driver(connection), self._cancel_timeout_seconds)
+        try:
+            with cancellation.heard_by(stopper.start):
+                yield
+        except psycopg.Error as error:
+            cancellation.check(error)
+            raise
+        finally:
+            if stopper.end():
+                connection.invalidate()  # a request that is late must not stop the next reader's statement
+        cancellation.check()
 
     @contextmanager
     def writer(self) -> Iterator[Writer]:
@@ -244,46 +220,6 @@ def _driver(connection: sa.Connection) -> psycopg.Connection[Any]:
     return driver
 
 
-def _type_name(oid: int) -> str:
-    known = psycopg.adapters.types.get(oid)
-    if known is None:
-        return f"type {oid}"
-    return known.name if known.oid == oid else f"{known.name}[]"
-
-
-def _schema(result: pq.abc.PGresult | None) -> dict[str, Any]:
-    assert result is not None
-    names = [(result.fname(i) or b"").decode() for i in range(result.nfields)]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise StatementRefused(
-            f"Several columns are called {', '.join(sorted(twice))}: name them apart.", None
-        )
-    return {name: _dtype(name, _type_name(result.ftype(i)), result.fmod(i)) for i, name in enumerate(names)}
-
-
-def _dtype(column: str, type_name: str, modifier: int) -> Any:
-    if type_name == "numeric" and modifier >= 0:
-        precision, scale = modifier - 4 >> 16, modifier - 4 & 0x7FF
-        if max(precision, scale) <= _DIGITS:
-            return pl.Decimal(_DIGITS, scale)
-    if type_name not in _DTYPES:
-        hint = "numeric(12, 2)" if type_name == "numeric" else "text"
-        problem = f"Column {column} has type {type_name}, which fits no column of a frame"
-        raise StatementRefused(f"{problem}: cast it, e.g. to {hint}.", None)
-    return _DTYPES[type_name]
-
-
-def _check_finite(rows: Sequence[tuple[Any, ...]], schema: Mapping[str, Any]) -> None:
-    """Raises DatabaseError for amounts that Decimal columns can't hold; polars would panic."""
-    for i, (column, dtype) in enumerate(schema.items()):
-        if isinstance(dtype, pl.Decimal) and any(
-            row[i] is not None and not row[i].is_finite() for row in rows
-        ):
-            raise DatabaseError(
-                f"Column {column} holds NaN or infinity, which is no amount: correct the data."
-            )
-
-
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn the driver's errors into ours; their messages hold no password."""
@@ -293,9 +229,7 @@ def _explained() -> Iterator[None]:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         raise _translated(cause) from error
     except sa.exc.TimeoutError as error:
-        raise DatabaseUnavailable(
-            "All connections to PostgreSQL are busy: try again, or raise DASHBOARD_POOL_SIZE."
-        ) from error
+        raise DatabaseUnavailable(_BUSY) from error
 
 
 def _translated(cause: BaseException | None) -> DatabaseError:

@@ -1,0 +1,125 @@
+"""Reads: SQL in, polars frames out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import psycopg
+from psycopg import pq
+from psycopg.rows import tuple_row
+
+from dashboard.errors import DatabaseError
+
+_DIGITS = 38  # of polars' decimals
+_DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "bool": pl.Boolean,
+    "int2": pl.Int16,
+    "int4": pl.Int32,
+    "int8": pl.Int64,
+    "oid": pl.UInt32,
+    "float4": pl.Float32,
+    "float8": pl.Float64,
+    "text": pl.String,
+    "varchar": pl.String,
+    "bpchar": pl.String,
+    "name": pl.String,
+    "date": pl.Date,
+    "timestamp": pl.Datetime("us"),
+    "timestamptz": pl.Datetime("us", "UTC"),
+    "interval": pl.Duration("us"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What PostgreSQL says of a statement before it runs: its columns and its parameters' types."""
+
+    schema: dict[str, Any]
+    parameter_types: tuple[str, ...]
+
+
+class StatementRefused(DatabaseError):
+    """PostgreSQL can't prepare a statement; ``position`` is the offending character, from 0."""
+
+    def __init__(self, message: str, position: int | None) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class Snapshot:
+    """Reads that see one state of the database. Statements name their parameters ``$1``, ``$2``, …"""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def frame(self, sql: str, params: Sequence[object] = ()) -> pl.DataFrame:
+        """The rows of a statement. ``numeric`` columns become Decimal and must have a scale.
+
+        Raises DatabaseError also for what a frame can't hold: NaN in a ``numeric`` column, an infinite date,
+        two columns of one name.
+        """
+        with psycopg.RawCursor(self._connection, row_factory=tuple_row) as cursor:
+            cursor.execute(sql, params, binary=True)
+            schema = _schema(cursor.pgresult)
+            rows = cursor.fetchall()
+        _check_finite(rows, schema)
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def share(self, table: str) -> None:
+        """Keep others from locking a table exclusively. Before the first read, which fixes what is seen."""
+        self._connection.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+
+    def prepare(self, sql: str) -> Prepared:
+        """Ask PostgreSQL to prepare a statement without running it. Raises StatementRefused."""
+        link = self._connection.pgconn
+        refused = link.prepare(b"", sql.encode())
+        if link.status != pq.ConnStatus.OK:
+            raise psycopg.OperationalError(link.get_error_message())
+        if refused.status != pq.ExecStatus.COMMAND_OK:
+            position = refused.error_field(pq.DiagnosticField.STATEMENT_POSITION)
+            message = refused.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"unknown error"
+            raise StatementRefused(message.decode(), int(position) - 1 if position else None)
+        described = link.describe_prepared(b"")
+        types = tuple(_type_name(described.param_type(i)) for i in range(described.nparams))
+        return Prepared(_schema(described), types)
+
+
+def _type_name(oid: int) -> str:
+    known = psycopg.adapters.types.get(oid)
+    if known is None:
+        return f"type {oid}"
+    return known.name if known.oid == oid else f"{known.name}[]"
+
+
+def _schema(result: pq.abc.PGresult | None) -> dict[str, Any]:
+    assert result is not None
+    names = [(result.fname(i) or b"").decode() for i in range(result.nfields)]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise StatementRefused(
+            f"Several columns are called {', '.join(sorted(twice))}: name them apart.", None
+        )
+    return {name: _dtype(name, _type_name(result.ftype(i)), result.fmod(i)) for i, name in enumerate(names)}
+
+
+def _dtype(column: str, type_name: str, modifier: int) -> Any:
+    if type_name == "numeric" and modifier >= 0:
+        precision, scale = modifier - 4 >> 16, modifier - 4 & 0x7FF
+        if max(precision, scale) <= _DIGITS:
+            return pl.Decimal(_DIGITS, scale)
+    if type_name not in _DTYPES:
+        hint = "numeric(12, 2)" if type_name == "numeric" else "text"
+        problem = f"Column {column} has type {type_name}, which fits no column of a frame"
+        raise StatementRefused(f"{problem}: cast it, e.g. to {hint}.", None)
+    return _DTYPES[type_name]
+
+
+def _check_finite(rows: Sequence[tuple[Any, ...]], schema: Mapping[str, Any]) -> None:
+    """Raises DatabaseError for amounts that Decimal columns can't hold; polars would panic."""
+    for i, (column, dtype) in enumerate(schema.items()):
+        if isinstance(dtype, pl.Decimal) and any(
+            row[i] is not None and not row[i].is_finite() for row in rows
+        ):
+            raise DatabaseError(
+                f"Column {column} holds NaN or infinity, which is no amount: correct the data."
+            )
