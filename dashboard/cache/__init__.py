@@ -1,38 +1,54 @@
-"""The query cache: values by key, over Redis, a disk or nothing. Knows neither SQL nor a page."""
+"""The query cache: values by key, in memory, in Redis, on a disk or nowhere. Knows neither SQL nor a page."""
 
 from functools import partial
 
-from dashboard.cache.contract import NOT_KEPT, Backend, Miss, Reason, Stats
+from dashboard.cache.blocks import blocks, months, runs
+from dashboard.cache.contract import Backend, Locks, Miss, Reason, Stats
 from dashboard.cache.disk import DiskStore
 from dashboard.cache.key import Key, Part, key
+from dashboard.cache.levels import Hit
+from dashboard.cache.memory import MemoryCache
 from dashboard.cache.null import NullCache
+from dashboard.cache.reader import Reader
 from dashboard.cache.store import Store, StoreCache
 from dashboard.cache.value import Value
 from dashboard.settings import Settings
 
 __all__ = [
-    "NOT_KEPT",
     "Backend",
+    "Hit",
     "Key",
+    "Locks",
     "Miss",
     "Part",
+    "Reader",
     "Reason",
     "Stats",
     "Value",
+    "blocks",
     "key",
-    "open_cache",
+    "months",
+    "open_levels",
+    "runs",
 ]
 
 
-def open_cache(settings: Settings) -> Backend:
-    """The backend that the settings ask for. Raises SettingsError; a server that is down is no error."""
+def open_levels(settings: Settings) -> tuple[Backend, ...]:
+    """The backends that the settings ask for, from the top down.
+
+    Raises SettingsError; a server that is down is no error.
+    """
     if settings.cache == "null":
-        return NullCache()
-    return StoreCache(
+        return (NullCache(),)
+    memory = MemoryCache(settings.cache_memory_max_bytes, settings.cache_max_stale_seconds)
+    if settings.cache == "memory":
+        return (memory,)
+    below = StoreCache(
         _store(settings),
         retry_seconds=settings.redis_retry_seconds,
         keep_stale_seconds=settings.cache_max_stale_seconds,
     )
+    return memory, below
 
 
 def _store(settings: Settings) -> Store:
@@ -43,4 +59,4 @@ def _store(settings: Settings) -> Store:
     from dashboard.cache.redis_url import connect, parse  # noqa: PLC0415
 
     address = parse(settings.redis_url.get_secret_value())
-    return RedisStore(partial(connect, address, settings.redis_timeout_seconds))
+    return RedisStore(partial(connect, address, settings.redis_timeout_seconds), settings.cache_max_bytes)

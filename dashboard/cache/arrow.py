@@ -5,8 +5,10 @@ https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format; its met
 whose fields go by number: https://github.com/apache/arrow/blob/main/format/Message.fbs.
 """
 
+from functools import lru_cache
 from operator import add
 from struct import Struct, error, unpack_from
+from typing import NamedTuple
 
 _PREFIX = Struct("<II").unpack_from
 _U8 = Struct("<B").unpack_from
@@ -18,6 +20,9 @@ _I64 = Struct("<q").unpack_from
 _CONTINUES = 0xFFFFFFFF
 _SCHEMA, _DICTIONARY, _RECORDS = 1, 2, 3
 _NOT_COMPRESSED = -1
+
+# Metadata of hundreds of columns; larger ones are read each time.
+MAX_REMEMBERED_BYTES = 16_384
 
 
 class Unsound(ValueError):
@@ -68,6 +73,14 @@ class _Table:
         return unpack_from(f"<{_U32(self._stream, start)[0] * width}q", self._stream, start + 4)
 
 
+class _Message(NamedTuple):
+    """What a message's metadata say of its body."""
+
+    body_bytes: int
+    claimed_bytes: int  # of a body that is not compressed
+    compressed: tuple[tuple[int, int], ...]  # offset and length of each buffer of one that is
+
+
 def _claimed_bytes(stream: bytes) -> int:
     """Size that all messages say they decode to; the place of each in the stream is checked on the way."""
     claimed_bytes = end = 0
@@ -76,33 +89,43 @@ def _claimed_bytes(stream: bytes) -> int:
         _require(mark == _CONTINUES, "a message does not begin where it should")
         if length == 0:
             return claimed_bytes
-        start, body = end + 8, end + 8 + length
-        message = _Table(stream, start + _U32(stream, start)[0])
-        end = body + message.integer(3)
+        body = end + 8 + length
+        metadata = stream[end + 8 : body]
+        message = _remembered(metadata) if length <= MAX_REMEMBERED_BYTES else _message(metadata)
+        end = body + message.body_bytes
         _require(body <= end <= len(stream), "a message is longer than the stream")
-        kind = _U8(stream, message.place(1))[0]
-        if kind != _SCHEMA:
-            _require(kind in (_DICTIONARY, _RECORDS), "a message of unknown kind")
-            header = message.table(2)
-            batch = header.table(1) if kind == _DICTIONARY else header
-            claimed_bytes += _batch_bytes(batch, stream, body, end)
+        claimed_bytes += message.claimed_bytes
+        for offset, buffer_bytes in message.compressed:
+            claimed_bytes += _plain_bytes(stream, body + offset, buffer_bytes)
 
 
-def _batch_bytes(batch: _Table, stream: bytes, body: int, end: int) -> int:
+def _message(metadata: bytes) -> _Message:
+    message = _Table(metadata, _U32(metadata, 0)[0])
+    body_bytes = message.integer(3)
+    kind = _U8(metadata, message.place(1))[0]
+    if kind == _SCHEMA:
+        return _Message(body_bytes, 0, ())
+    _require(kind in (_DICTIONARY, _RECORDS), "a message of unknown kind")
+    header = message.table(2)
+    return _batch(header.table(1) if kind == _DICTIONARY else header, body_bytes)
+
+
+def _batch(batch: _Table, body_bytes: int) -> _Message:
     buffers = batch.integers(2, width=2)
     offsets, lengths = buffers[::2], buffers[1::2]
     _require(min(buffers, default=0) >= 0, "a negative buffer")
-    _require(max(map(add, offsets, lengths), default=0) <= end - body, "a buffer is longer than its message")
+    _require(max(map(add, offsets, lengths), default=0) <= body_bytes, "a buffer is longer than its message")
     _require(sum(map(abs, batch.integers(4))) <= len(offsets), "more variadic buffers than buffers")
     # A row of any type counts as a byte: a column of nulls has rows without buffers.
     rows = (batch.integer(0), *batch.integers(1, width=2)[::2])
     _require(min(rows) >= 0, "a negative number of rows")
     if batch.place(3):
-        lengths = tuple(
-            _plain_bytes(stream, body + offset, length)
-            for offset, length in zip(offsets, lengths, strict=True)
-        )
-    return sum(rows) + sum(lengths)
+        return _Message(body_bytes, sum(rows), tuple(zip(offsets, lengths, strict=True)))
+    return _Message(body_bytes, sum(rows) + sum(lengths), ())
+
+
+# Months of one length have the same metadata, which take longer to read than all else about them.
+_remembered = lru_cache(maxsize=1_000)(_message)
 
 
 def _plain_bytes(stream: bytes, start: int, length: int) -> int:

@@ -4,31 +4,36 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dashboard.cache.key import Key
 from dashboard.cache.value import Value
-
-NOT_KEPT = b""  # the generation of an answer that no backend will keep
 
 
 class Reason(StrEnum):
     """Why there was no value to serve."""
 
-    COLD = "cold"  # nothing under the key, or no more
-    EXPIRED = "expired"  # past its lifetime; the miss carries it
-    VERSION = "version"  # its tag was invalidated after it was computed
+    COLD = "cold"  # the question was not asked before, or so long ago that nothing is left of it
+    EXPIRED = "expired"  # past its lifetime
+    VERSION = "version"  # there is an answer, of another state of the data
+    EVICTED = "evicted"  # stored, not expired, and gone: there was no room
     DAMAGED = "damaged"  # not what was stored
     UNAVAILABLE = "unavailable"  # the backend did not answer
+    BYPASS = "bypass"  # a reader wanted it fresh
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
-    """No value to serve. ``stale`` is an expired one, for when the database can't make a fresh one."""
+class Miss(NamedTuple):
+    """No value to serve."""
 
     reason: Reason
-    generation: bytes = NOT_KEPT
-    stale: Value | None = None
+
+
+class Locks(NamedTuple):
+    """Which keys the caller is to compute, and who computes the others."""
+
+    token: bytes
+    mine: frozenset[Key]
+    owners: Mapping[Key, bytes]  # the tokens under which others hold theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +49,14 @@ class Stats:
     entries: int | None = None
     size_bytes: int | None = None
     max_bytes: int | None = None
+    advice: str | None = None
 
 
 class Backend(Protocol):
     """Values by key, for one process or many. No fault of the store below reaches a reader as an exception.
 
-    **Generations** keep what was invalidated from coming back. Each tag has one: opaque bytes, made when a
-    tag is first read and forgotten by ``invalidate``. Every Value and Miss that is found carries it, and
-    whoever computes a new value gives it the generation *that was found before the computation began*:
-    ``Value(rows, generation=found.generation, …)``. A value is served only while its generation is its
-    tag's, so a computation that an invalidation overtook is stored in vain, and never served. The idea is
-    the lease of "Scaling Memcache at Facebook" (NSDI 2013), with one token a tag instead of one a miss.
+    A key holds the version of the data that its answer was read from, so nothing is ever deleted to be
+    correct: a new version makes new keys, and what was stored under the old ones ages away.
     """
 
     @property
@@ -62,21 +64,23 @@ class Backend(Protocol):
         """What provenance calls this backend, such as ``redis``."""
 
     def get_many(self, keys: Sequence[Key]) -> list[Value | Miss]:
-        """What is there, in the order of the keys, in one round trip."""
+        """What is there and not past its lifetime, in the order of the keys and in one round trip."""
 
-    def set_many(self, items: Mapping[Key, Value]) -> None:
-        """Keep values for their lifetime, and a while longer as stale ones, in one round trip."""
+    def last_good(self, keys: Sequence[Key]) -> list[Value | None]:
+        """For when no fresh answer can be made: the last one stored, whatever its version.
 
-    def lock(self, key: Key, lifetime_seconds: float) -> AbstractContextManager[bool]:
-        """Whether the caller is the one to compute this key; ends with the block, or after its lifetime.
-
-        Nobody waits here. Without a store to ask the answer is yes: better computed twice than never.
+        An answer is kept for the lifetime it was given and ``cache_max_stale_seconds`` more.
         """
 
-    def invalidate(self, tag: str) -> None:
-        """Never again serve what was computed under this tag until now; costs the same for any number of keys.
+    def set_many(self, items: Mapping[Key, Value]) -> None:
+        """Keep values for their lifetime, and a while longer as the last good ones, in one round trip."""
 
-        Raises CacheUnavailable, since whoever asks must know that it did not happen.
+    def lock(self, keys: Sequence[Key], lifetime_seconds: float) -> AbstractContextManager[Locks]:
+        """Who is to compute each key, among all processes that share the store; ends with the block.
+
+        Nobody waits here. The lock of a live owner is prolonged for as long as its block lasts; that of a
+        dead one ends after its lifetime. Without a store to ask all are the caller's: better computed twice
+        than never.
         """
 
     def stats(self) -> Stats:

@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from diskcache.core import DBNAME, MODE_RAW
 
 from dashboard.cache.key import Key
 from dashboard.cache.shared import Shared
-from dashboard.cache.store import Item, Stored, StoreFull, Usage, new_generation
+from dashboard.cache.store import Item, Stored, StoreFull, Usage
 from dashboard.cache.value import FORMAT
 
 BUSY_TIMEOUT_SECONDS = 1.0
@@ -23,6 +23,12 @@ TELL_USE_SECONDS = 10.0
 
 # One answer may take at most this part of the room, or it would evict all the others.
 MAX_SHARE = 1 / 4
+
+DELETE_AT_ONCE = 10  # rows
+
+# A latest record is small, and tells why its value had to go: it counts as used so much later.
+LATEST_LONGER_SECONDS = 3_600.0
+_LATEST = ":latest"
 
 # What SQLite reports when the machine is at fault and the file may be sound. After anything else it is removed.
 _PASSING = {
@@ -40,6 +46,10 @@ SELECT key, mode, value FROM Cache
 WHERE raw = 1 AND (expire_time IS NULL OR expire_time > ?) AND key IN ({})
 """
 _TOUCH = "UPDATE Cache SET access_time = ? WHERE raw = 1 AND key = ?"
+_DELETE = "DELETE FROM Cache WHERE rowid IN (SELECT rowid FROM Cache {} LIMIT ?)"
+_DELETE_OVER = _DELETE.format("WHERE expire_time < ? ORDER BY expire_time")
+_DELETE_UNUSED = _DELETE.format("ORDER BY access_time")
+_USED_PAGES = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"
 
 
 class _PlainDisk(diskcache.Disk):  # type: ignore[misc] # diskcache has no types
@@ -83,45 +93,41 @@ class DiskStore:
         self._tell_use_at = 0.0
 
     def read(self, keys: Sequence[Key]) -> list[Stored]:
-        tags = {_generation_name(key.tag) for key in keys}
-        found = _select(self._cache(), [*tags, *map(_name, keys)])
+        found = _select(self._cache(), [*map(_name, keys), *map(_latest, keys)])
         self._used.update(found)
-        missing = tags - found.keys()
-        with contextlib.suppress(StoreFull):
-            if missing:
-                found |= self._made(missing)
-            elif time.monotonic() > self._tell_use_at:
-                with contextlib.suppress(diskcache.Timeout), self._transaction():
-                    pass  # which tells it
-        return [Stored(found.get(_name(key)), found.get(_generation_name(key.tag), b"")) for key in keys]
-
-    def _made(self, names: set[str]) -> dict[str, bytes]:
-        """New generations, or those that somebody made meanwhile."""
-        with self._transaction() as cache:
-            for name in names:
-                cache.add(name, new_generation())
-            return _select(cache, list(names))
+        if time.monotonic() > self._tell_use_at:
+            with contextlib.suppress(StoreFull, diskcache.Timeout), self._transaction():
+                pass  # which tells it
+        return [Stored(found.get(_name(key)), found.get(_latest(key))) for key in keys]
 
     def write(self, items: Sequence[Item]) -> None:
         fitting = [item for item in items if len(item.data) <= self._max_bytes * MAX_SHARE]
         with self._transaction() as cache:
-            for item in fitting:
-                cache.set(_name(item.key), item.data, expire=item.lifetime_seconds)
+            for key, data, latest, lifetime_seconds in fitting:
+                cache.set(_name(key), data, expire=lifetime_seconds)
+                cache.set(_latest(key), latest, expire=lifetime_seconds)
+            _touch(cache, [_latest(item.key) for item in fitting])
+            self._make_room(cache)
         if len(fitting) < len(items):
             raise StoreFull("An answer is too large for the cache.")
 
-    def acquire(self, key: Key, token: bytes, lifetime_seconds: float) -> bool:
+    def acquire(self, keys: Sequence[Key], token: bytes, lifetime_seconds: float) -> list[bytes | None]:
+        names = [_lock(key) for key in keys]
         with self._transaction() as cache:
-            return bool(cache.add(_lock_name(key), token, expire=lifetime_seconds))
+            for name in names:
+                cache.add(name, token, expire=lifetime_seconds)
+            held = _select(cache, names)
+        return [held.get(name) for name in names]
 
-    def release(self, key: Key, token: bytes) -> None:
+    def prolong(self, keys: Sequence[Key], token: bytes, lifetime_seconds: float) -> None:
         with self._transaction() as cache:
-            if cache.get(_lock_name(key)) == token:
-                cache.delete(_lock_name(key))
+            for name in _held(cache, keys, token):
+                cache.touch(name, expire=lifetime_seconds)
 
-    def forget(self, tag: str) -> None:
+    def release(self, keys: Sequence[Key], token: bytes) -> None:
         with self._transaction() as cache:
-            cache.delete(_generation_name(tag))
+            for name in _held(cache, keys, token):
+                cache.delete(name)
 
     def usage(self) -> Usage:
         cache = self._cache()
@@ -166,11 +172,19 @@ class DiskStore:
         finally:
             self._writing.release()
 
+    def _make_room(self, cache: diskcache.Cache) -> None:
+        """diskcache would do so for each row again, since the file gets smaller at the end of a transaction only."""
+        run = cache._con.execute
+        run(_DELETE_OVER, (time.time(), 10 * DELETE_AT_ONCE))
+        [(page_bytes,)] = run("PRAGMA page_size")
+        while run(_USED_PAGES).fetchone()[0] * page_bytes > self._max_bytes:
+            if not run(_DELETE_UNUSED, (DELETE_AT_ONCE,)).rowcount:
+                return
+
     def _tell_use(self, cache: diskcache.Cache) -> None:
         used, self._used = self._used, set()
         self._tell_use_at = time.monotonic() + TELL_USE_SECONDS
-        now = time.time()
-        cache._con.executemany(_TOUCH, [(now, name) for name in used])
+        _touch(cache, [*used])  # a copy, made at once: a reader may still be adding to it
 
     def _opened(self) -> _Opened:
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -181,6 +195,7 @@ class DiskStore:
             disk=_PlainDisk,
             eviction_policy="least-recently-used",
             size_limit=self._max_bytes,
+            cull_limit=0,
         )
         return _Opened(cache, _identity(self._file))
 
@@ -204,6 +219,18 @@ def _select(cache: diskcache.Cache, names: Sequence[str]) -> dict[str, bytes]:
     select = _SELECT.format(", ".join("?" * len(names)))
     rows = cache._con.execute(select, (time.time(), *names))
     return {name: cache.disk.fetch(mode, None, value, False) for name, mode, value in rows}
+
+
+def _touch(cache: diskcache.Cache, names: Iterable[str]) -> None:
+    """Note that these were used."""
+    now = time.time()
+    later = now + LATEST_LONGER_SECONDS
+    cache._con.executemany(_TOUCH, [(later if name.endswith(_LATEST) else now, name) for name in names])
+
+
+def _held(cache: diskcache.Cache, keys: Sequence[Key], token: bytes) -> list[str]:
+    """Names of the locks that are held with this token."""
+    return [name for name, owner in _select(cache, [*map(_lock, keys)]).items() if owner == token]
 
 
 def _check_free(file: Path) -> None:
@@ -232,9 +259,9 @@ def _name(key: Key) -> str:
     return f"{FORMAT}:{key}"
 
 
-def _lock_name(key: Key) -> str:
+def _latest(key: Key) -> str:
+    return f"{FORMAT}:{key.tag}:{key.digest}{_LATEST}"
+
+
+def _lock(key: Key) -> str:
     return f"{FORMAT}:{key}:lock"
-
-
-def _generation_name(tag: str) -> str:
-    return f"{FORMAT}:{tag}:generation"

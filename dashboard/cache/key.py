@@ -3,33 +3,33 @@
 import re
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 _TAG = re.compile(r"[\w./:-]{1,200}", re.ASCII)
-_DIGEST = re.compile(r"[0-9a-f]{32}")
 
 Scalar: TypeAlias = str | int | float | Decimal | date | datetime | None
 Part: TypeAlias = "Scalar | tuple[Part, ...] | list[Part] | Mapping[str, Part]"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """``tag`` is what an operator invalidates, such as ``business/daily_sales``; ``digest`` is 128 bits, hex."""
+class Key(NamedTuple):
+    """``tag`` is what operators know, such as ``business/daily_sales``; ``digest`` is 128 bits, hex.
+
+    ``version`` is the state of the data that the answer was asked for. Make keys with ``key``.
+    """
 
     tag: str
     digest: str
+    version: int
 
-    def __post_init__(self) -> None:
-        checked_tag(self.tag)
-        if not _DIGEST.fullmatch(self.digest):
-            raise ValueError(f"{self.digest!r} is no digest: make keys with dashboard.cache.key()")
+    def at(self, version: int) -> "Key":
+        """The same question, asked of another state of the data."""
+        return Key(self.tag, self.digest, version)
 
     def __str__(self) -> str:
-        return f"{self.tag}:{self.digest}"
+        return f"{self.tag}:{self.digest}:{self.version}"
 
 
 def checked_tag(tag: str) -> str:
@@ -39,13 +39,14 @@ def checked_tag(tag: str) -> str:
     return tag
 
 
-def key(tag: str, *parts: Part) -> Key:
+def key(tag: str, *parts: Part, version: int = 0) -> Key:
     """The key of an answer that depends on these parts: the same parts, the same key, in every process.
 
     Parts of another type, order or nesting give another key; the order of a mapping's entries does not.
-    Raises TypeError for a part that has no canonical form, such as a set.
+    Raises TypeError for a part that has no canonical form, such as a set, and ValueError for a bad tag.
     """
-    return Key(tag, blake2b(b"".join(_canonical(parts)), digest_size=16).hexdigest())
+    digest = blake2b(b"".join(_canonical(parts)), digest_size=16).hexdigest()
+    return Key(checked_tag(tag), digest, version)
 
 
 def _canonical(part: Part) -> Iterator[bytes]:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from dashboard.cache.contract import Miss, Reason, Stats
-from dashboard.cache.key import Key, checked_tag
+from dashboard.cache.contract import Locks, Miss, Reason, Stats
+from dashboard.cache.key import Key
 from dashboard.cache.value import Value
 
 
@@ -21,18 +21,18 @@ class NullCache:
         self._misses[Reason.COLD] += len(keys)
         return [Miss(Reason.COLD) for _ in keys]
 
+    def last_good(self, keys: Sequence[Key]) -> list[Value | None]:
+        return [None for _ in keys]
+
     def set_many(self, items: Mapping[Key, Value]) -> None:
         pass
 
     @contextmanager
-    def lock(self, key: Key, lifetime_seconds: float) -> Iterator[bool]:  # noqa: ARG002 - the contract's
-        yield True
-
-    def invalidate(self, tag: str) -> None:
-        checked_tag(tag)
+    def lock(self, keys: Sequence[Key], lifetime_seconds: float) -> Iterator[Locks]:  # noqa: ARG002 - the contract's
+        yield Locks(b"", frozenset(keys), {})
 
     def stats(self) -> Stats:
-        return Stats("null", misses=dict(self._misses), entries=0, size_bytes=0, max_bytes=0)
+        return Stats(self.name, misses=dict(self._misses), entries=0, size_bytes=0, max_bytes=0)
 
     def close(self) -> None:
         pass

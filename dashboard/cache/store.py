@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol, TypeVar
 
+from dashboard.cache import latest, value
 from dashboard.cache.breaker import Breaker
-from dashboard.cache.contract import Miss, Reason, Stats
-from dashboard.cache.key import Key, checked_tag
-from dashboard.cache.value import MAX_VALUE_BYTES, Damaged, Value, decode, encode
-from dashboard.errors import CacheUnavailable
+from dashboard.cache.contract import Locks, Miss, Reason, Stats
+from dashboard.cache.keeper import Keeper
+from dashboard.cache.key import Key
+from dashboard.cache.latest import Latest
+from dashboard.cache.value import MAX_VALUE_BYTES, Damaged, Value
 
-GENERATION_BYTES = 8
+TOKEN_BYTES = 16
+
+# Of a lock's lifetime. One attempt to prolong it may fail, and the next still comes in time.
+PROLONG_EACH = 1 / 3
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -27,26 +32,28 @@ class StoreFull(Exception):
 
 
 class Stored(NamedTuple):
-    """The bytes under a key, if any, and the generation of its tag."""
+    """The bytes under a key, and those of the latest record for its question, which has no version."""
 
     data: bytes | None
-    generation: bytes
+    latest: bytes | None
 
 
 class Item(NamedTuple):
-    """Bytes to keep under a key."""
+    """Bytes to keep under a key, and the latest record for its question."""
 
     key: Key
     data: bytes
+    latest: bytes
     lifetime_seconds: float
 
 
 class Usage(NamedTuple):
-    """What a store holds, for all its users; None where it does not say or knows no bound."""
+    """What a store holds, for all its users; None where it knows no bound."""
 
-    entries: int
+    entries: int  # an answer is one, and the latest record of its question another
     size_bytes: int
     max_bytes: int | None
+    advice: str | None = None
 
 
 class Store(Protocol):
@@ -55,19 +62,23 @@ class Store(Protocol):
     name: str
 
     def read(self, keys: Sequence[Key]) -> list[Stored]:
-        """In the order of the keys; a tag without a generation gets a ``new_generation()``."""
+        """In the order of the keys, in one round trip.
+
+        The latest record is read with each value, though only a miss needs it: so it counts as used as
+        recently, and is there when its value has to go.
+        """
 
     def write(self, items: Sequence[Item]) -> None:
-        """Raises StoreFull when there is no room for them all; some may have been kept."""
+        """In one round trip. Raises StoreFull when there is no room for them all; some may have been kept."""
 
-    def acquire(self, key: Key, token: bytes, lifetime_seconds: float) -> bool:
-        """Take the key's lock if it is free."""
+    def acquire(self, keys: Sequence[Key], token: bytes, lifetime_seconds: float) -> list[bytes | None]:
+        """Take each key's lock if it is free; then the token that each is held with, None for none."""
 
-    def release(self, key: Key, token: bytes) -> None:
-        """Give the lock back if it is still held with this token."""
+    def prolong(self, keys: Sequence[Key], token: bytes, lifetime_seconds: float) -> None:
+        """Begin the lifetime of each lock anew if it is still held with this token."""
 
-    def forget(self, tag: str) -> None:
-        """Drop the tag's generation."""
+    def release(self, keys: Sequence[Key], token: bytes) -> None:
+        """Give each lock back if it is still held with this token."""
 
     def usage(self) -> Usage | None:
         """None if the store does not tell."""
@@ -77,11 +88,6 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files."""
-
-
-def new_generation() -> bytes:
-    """Random, not counted: a counter that is lost and begins again would bring old values back."""
-    return secrets.token_bytes(GENERATION_BYTES)
 
 
 @dataclass(slots=True)
@@ -95,7 +101,7 @@ class _Counts:
 class StoreCache:
     """The Backend over a Store: judges what was read, counts, and opens a breaker on faults.
 
-    Expired values are kept ``keep_stale_seconds`` longer than their lifetime.
+    Values are kept ``keep_stale_seconds`` longer than their lifetime.
     """
 
     def __init__(self, store: Store, *, retry_seconds: float, keep_stale_seconds: float) -> None:
@@ -103,50 +109,60 @@ class StoreCache:
         self._store = store
         self._keep_stale_seconds = keep_stale_seconds
         self._breaker = Breaker(retry_seconds)
+        self._keeper = Keeper()
         self._counts = _Counts(0, 0, Counter(), Counter())
         self._counting = threading.Lock()
 
     def get_many(self, keys: Sequence[Key]) -> list[Value | Miss]:
-        if not keys:
-            return []
-        stored = self._attempt(lambda: self._store.read(keys), otherwise=None)
+        stored = self._read(keys)
+        now = datetime.now(UTC)
         found: list[Value | Miss]
         if stored is None:
             found = [Miss(Reason.UNAVAILABLE) for _ in keys]
         else:
-            now = datetime.now(UTC)
             found = [_judged(key, one, now) for key, one in zip(keys, stored, strict=True)]
         self._count_found(found)
         return found
 
+    def last_good(self, keys: Sequence[Key]) -> list[Value | None]:
+        stored = self._read(keys) or [Stored(None, None) for _ in keys]
+        named = [_named(key, one) for key, one in zip(keys, stored, strict=True)]
+        elsewhere = [key for key, own in zip(named, keys, strict=True) if key != own]
+        read = self._read(elsewhere) or []
+        data = {key: one.data for key, one in zip([*keys, *elsewhere], [*stored, *read], strict=False)}
+        now = datetime.now(UTC)
+        return [
+            self._good(latest_key, data.get(latest_key), now) or self._good(key, data[key], now)
+            for latest_key, key in zip(named, keys, strict=True)
+        ]
+
     def set_many(self, items: Mapping[Key, Value]) -> None:
+        now = datetime.now(UTC)
         encoded = [
-            Item(key, encode(key, value), value.ttl_seconds + self._keep_stale_seconds)
-            for key, value in items.items()
-            if len(value.generation) == GENERATION_BYTES and value.rows.estimated_size() <= MAX_VALUE_BYTES
+            Item(key, value.encode(key, one), latest.encode(key, Latest.of(key, one)), lifetime_seconds)
+            for key, one in items.items()
+            if (lifetime_seconds := self._remaining_seconds(one, now)) > 0
+            and one.rows.estimated_size() <= MAX_VALUE_BYTES
         ]
         if encoded:
             self._attempt(lambda: self._write(encoded), otherwise=None)
 
     @contextmanager
-    def lock(self, key: Key, lifetime_seconds: float) -> Iterator[bool]:
-        token = secrets.token_bytes(16)
-        acquired = self._attempt(lambda: self._store.acquire(key, token, lifetime_seconds), otherwise=True)
-        try:
-            yield acquired
-        finally:
-            if acquired:
-                self._attempt(lambda: self._store.release(key, token), otherwise=None)
+    def lock(self, keys: Sequence[Key], lifetime_seconds: float) -> Iterator[Locks]:
+        locks = self._acquire(keys, lifetime_seconds)
+        mine = list(locks.mine)
+        if not mine:
+            yield locks
+            return
 
-    def invalidate(self, tag: str) -> None:
-        checked_tag(tag)
+        def prolong() -> None:
+            self._attempt(lambda: self._store.prolong(mine, locks.token, lifetime_seconds), otherwise=None)
+
         try:
-            self._store.forget(tag)  # past the breaker: an operator's wish is worth a timeout
-        except Exception as error:
-            self._fail(error)
-            raise CacheUnavailable(
-                f"The cache ({self.name}) did not answer, so {tag} is not invalidated: try again. {error}"
-            ) from error
+            with self._keeper.repeating(lifetime_seconds * PROLONG_EACH, prolong):
+                yield locks
+        finally:
+            self._attempt(lambda: self._store.release(mine, locks.token), otherwise=None)
 
     def stats(self) -> Stats:
         usage = self._attempt(self._store.usage, otherwise=None)
@@ -162,12 +178,42 @@ class StoreCache:
             )
 
     def close(self) -> None:
+        self._keeper.close()
         self._store.close()
+
+    def _read(self, keys: Sequence[Key]) -> list[Stored] | None:
+        return self._attempt(lambda: self._store.read(keys), otherwise=None) if keys else []
 
     def _write(self, items: list[Item]) -> None:
         self._store.write(items)
         with self._counting:
             self._counts.stored += len(items)
+
+    def _acquire(self, keys: Sequence[Key], lifetime_seconds: float) -> Locks:
+        token = secrets.token_bytes(TOKEN_BYTES)
+        wanted = list(dict.fromkeys(keys))
+        held: list[bytes | None] = self._attempt(
+            lambda: self._store.acquire(wanted, token, lifetime_seconds), otherwise=[]
+        )
+        # A lock without an owner ended between the two looks at it. What is no token is no owner's.
+        owners = {
+            key: owner
+            for key, owner in zip(wanted, held, strict=False)
+            if owner is not None and owner != token and len(owner) == TOKEN_BYTES
+        }
+        return Locks(token, frozenset(wanted) - owners.keys(), owners)
+
+    def _good(self, key: Key, data: bytes | None, now: datetime) -> Value | None:
+        """The value, if it may still be shown as a stale one."""
+        try:
+            one = value.decode(key, data) if data is not None else None
+        except Damaged:
+            return None
+        return one if one is not None and self._remaining_seconds(one, now) > 0 else None
+
+    def _remaining_seconds(self, one: Value, now: datetime) -> float:
+        """How long a value is still to be kept."""
+        return one.ttl_seconds + self._keep_stale_seconds - one.age_seconds(now)
 
     def _attempt(self, operation: Callable[[], T], otherwise: T) -> T:
         """The one place where faults end. A stranger's bytes can make a driver raise nearly anything."""
@@ -206,13 +252,17 @@ class StoreCache:
 
 def _judged(key: Key, stored: Stored, now: datetime) -> Value | Miss:
     """What the bytes are worth now."""
-    data, generation = stored
-    if data is None:
-        return Miss(Reason.COLD, generation)
+    if stored.data is None:
+        last = latest.decode(key, stored.latest)
+        return Miss(last.reason(key, now.timestamp()) if last else Reason.COLD)
     try:
-        value = decode(key, data)
+        one = value.decode(key, stored.data)
     except Damaged:
-        return Miss(Reason.DAMAGED, generation)
-    if value.generation != generation:
-        return Miss(Reason.VERSION, generation)
-    return Miss(Reason.EXPIRED, generation, stale=value) if value.is_expired(now) else value
+        return Miss(Reason.DAMAGED)
+    return Miss(Reason.EXPIRED) if one.is_expired(now) else one
+
+
+def _named(key: Key, stored: Stored) -> Key:
+    """Where the last value is that was stored for a key's question; the key itself if nothing says."""
+    last = latest.decode(key, stored.latest)
+    return key.at(last.version) if last else key

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.cache import Backend, open_cache
+from dashboard.cache import Backend, open_levels
 from dashboard.settings import Settings
 from tests import servers
+from tests.servers import Server
 
 Opener = Callable[..., Backend]
 
@@ -24,10 +25,14 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def cluster_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
     with servers.cluster(tmp_path_factory.mktemp("cluster")) as nodes:
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
-        yield f"redis+cluster://{hosts}"
+        yield nodes
+
+
+@pytest.fixture(scope="session")
+def cluster_url(cluster_nodes: list[Server]) -> str:
+    return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in cluster_nodes)
 
 
 @pytest.fixture(scope="session")
@@ -38,12 +43,12 @@ def sentinel_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def open_store(tmp_path: Path) -> Iterator[Opener]:
-    """Open a cache with some settings; the folder of a disk cache is the test's own."""
+    """Open the lowest level of a cache with some settings; the folder of one on disk is the test's own."""
     with ExitStack() as closing:
 
         def opened(**chosen: Any) -> Backend:
             values = {"data_dir": tmp_path / "data", "redis_timeout_seconds": 2.0, **chosen}
-            cache = open_cache(Settings(_env_file=None, **values))
+            *_, cache = open_levels(Settings(_env_file=None, **values))
             closing.callback(cache.close)
             return cache
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dashboard.cache import NOT_KEPT, Backend, Key, Miss, Reason, Value, key
+from dashboard.cache import Backend, Key, Miss, Reason, Value, key, latest
 from dashboard.cache.disk import DiskStore
-from dashboard.errors import CacheUnavailable
+from dashboard.cache.latest import Latest
 from tests import servers
-from tests.answers import answer, found, hit, miss, store
+from tests.answers import answer, found, hit, last_good, miss, store
 from tests.servers import Server, free_port, wait_until
 
 Opener = Callable[..., Backend]
@@ -26,7 +27,6 @@ Opener = Callable[..., Backend]
 KEY = key("business/daily_sales", 1)
 NEVER = 1_000.0  # seconds: the breaker does not try again within a test
 SOON = 0.02
-A_GENERATION = b"8 bytes!"
 
 
 @pytest.fixture
@@ -44,10 +44,11 @@ def open_redis(valkey: Server, open_store: Opener) -> Opener:
 
 def use_in_every_way(cache: Backend) -> None:
     """None of this may raise, and without a store there is nothing to find."""
-    assert found(cache, KEY) == Miss(Reason.UNAVAILABLE, NOT_KEPT)
-    cache.set_many({KEY: answer(A_GENERATION)})
-    with cache.lock(KEY, 60) as is_mine:
-        assert is_mine  # rather computed twice than never
+    assert found(cache, KEY) == Miss(Reason.UNAVAILABLE)
+    assert last_good(cache, KEY) is None
+    cache.set_many({KEY: answer()})
+    with cache.lock([KEY], 60) as locks:
+        assert (locks.mine, locks.owners) == ({KEY}, {})  # rather computed twice than never
     assert cache.stats().entries is None
 
 
@@ -125,46 +126,126 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(
     assert [hit(cache, key("a", n)).version for n in range(2)] == [0, 1]
 
 
-def test_an_operator_learns_that_nothing_was_invalidated(valkey: Server, open_redis: Opener) -> None:
-    cache = open_redis(redis_retry_seconds=NEVER)
-    store(cache, KEY)
-    valkey.stop()
-    with pytest.raises(CacheUnavailable, match="business/daily_sales is not invalidated"):
-        cache.invalidate(KEY.tag)
-    valkey.start()
-    cache.invalidate(KEY.tag)
+def test_a_lock_that_could_not_be_prolonged_ends_and_its_owner_works_on(
+    valkey: Server, open_redis: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner, other, third = open_redis(redis_retry_seconds=NEVER), open_redis(), open_redis()
+    with owner.lock([KEY], 0.3) as locks:
+        assert locks.mine == {KEY}
+        valkey.signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        wait_until(lambda: "going on without it" in caplog.text, "an attempt to prolong has failed")
+        wait_until(lambda: time.monotonic() > stopped + 0.4, "the lock's lifetime is over")
+        valkey.signal(signal.SIGCONT)
+        with other.lock([KEY], 60) as taken:
+            assert taken.mine == {KEY}
+            with third.lock([KEY], 60) as asked:
+                assert asked.owners == {KEY: taken.token}
+    assert owner.stats().faults == {"TimeoutError": 1}
 
 
 def test_a_full_server_is_read_from_but_not_written_to(valkey: Server, open_redis: Opener) -> None:
     cache = open_redis(redis_retry_seconds=NEVER)
-    kept = store(cache, KEY, version=1)
+    store(cache, KEY, version=1)
     valkey.ask("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1mb")
-    cache.set_many({KEY: answer(kept.generation, version=2)})
+    store(cache, KEY, version=2)
     assert hit(cache, KEY).version == 1
     assert cache.stats().faults == {"StoreFull": 1}
+    with cache.lock([KEY], 60) as locks:
+        assert locks.mine == {KEY}
+    assert found(cache, key("never/read")) == Miss(Reason.COLD)
     assert cache.stats().is_available
-    with cache.lock(KEY, 60) as is_mine:
-        assert is_mine
-    assert found(cache, key("never/read")) == Miss(Reason.COLD, NOT_KEPT)
 
 
-def test_a_full_server_still_forgets_what_is_invalidated(valkey: Server, open_redis: Opener) -> None:
-    cache = open_redis(redis_retry_seconds=NEVER)
-    store(cache, KEY)
-    valkey.ask("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1mb")
-    cache.invalidate(KEY.tag)
-    assert found(cache, KEY) == Miss(Reason.VERSION, NOT_KEPT)
-    valkey.ask("CONFIG", "SET", "maxmemory", "0")
-    store(cache, KEY)
-    assert hit(cache, KEY).version == 7
+@pytest.fixture
+def configure(cluster_nodes: list[Server]) -> Iterator[Callable[..., None]]:
+    """Set how much memory some nodes may take, and what they do when it is full, for one test."""
+
+    def configured(nodes: list[Server], maxmemory: str, policy: str) -> None:
+        for node in nodes:
+            node.ask("CONFIG", "SET", "maxmemory-policy", policy, "maxmemory", maxmemory)
+
+    yield configured
+    configured(cluster_nodes, "0", "noeviction")
 
 
-def test_an_evicted_generation_takes_its_answers_with_it(valkey: Server, open_redis: Opener) -> None:
+def test_full_nodes_of_a_cluster_are_read_from_but_not_written_to(
+    cluster_nodes: list[Server], cluster_url: str, configure: Callable[..., None], open_store: Opener
+) -> None:
+    keys = [key(f"full/{n}") for n in range(12)]  # on all three masters
+    cache = open_store(redis_url=cluster_url, redis_retry_seconds=NEVER)
+    cache.set_many({one: answer(version=1) for one in keys})
+    configure(cluster_nodes, "1mb", "noeviction")
+    cache.set_many({one: answer(version=2) for one in keys})
+    assert [one.version for one in cache.get_many(keys) if isinstance(one, Value)] == [1] * 12
+    with cache.lock(keys, 60) as locks:
+        assert locks.mine == set(keys)
+    assert cache.stats().faults == {"StoreFull": 2}
+    assert cache.stats().is_available
+
+
+def test_a_server_that_makes_room_is_told_from_one_that_was_restarted(
+    valkey: Server, open_redis: Opener
+) -> None:
+    cache = open_redis()
+    keys = [key("tag", n) for n in range(200)]
+    valkey.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "maxmemory", "3mb")
+    rows = pl.DataFrame({"n": range(5_000)})
+    for one in keys:
+        store(cache, one, rows)
+    assert cache.stats().faults == {}
+    gone = [one.reason for one in cache.get_many(keys) if isinstance(one, Miss)]
+    assert Reason.EVICTED in gone
+    assert set(gone) <= {Reason.EVICTED, Reason.COLD}  # the record of an answer may have to go as well
+    assert hit(cache, keys[-1]).rows.equals(rows)
+
+
+def latest_name(server: Server) -> bytes:
+    [name] = server.ask("KEYS", "*:latest")
+    assert isinstance(name, bytes)
+    return name
+
+
+def test_a_damaged_record_of_what_was_stored_last_is_none(valkey: Server, open_redis: Opener) -> None:
+    cache = open_redis()
+    asked = key(KEY.tag, 1, version=4)
+    store(cache, asked)
+    name = latest_name(valkey)
+    good = valkey.ask("GET", name)
+    other = latest.encode(key(KEY.tag, 2), Latest(4, 1e12))
+    flipped = bytes([*good[:6], good[6] ^ 1, *good[7:]])
+    for forged in (b"", good[:-1], good + b"\0", flipped, other, b"DYBK" + good[4:], pickle.dumps(good)):
+        valkey.ask("SET", name, forged)
+        assert miss(cache, asked.at(5)).reason is Reason.COLD
+        assert last_good(cache, asked.at(5)) is None
+        assert hit(cache, asked).version == 7
+        assert last_good(cache, asked) is not None
+    store(cache, asked)
+    assert miss(cache, asked.at(5)).reason is Reason.VERSION
+    assert cache.stats().faults == {}
+
+
+@pytest.mark.parametrize("ends", [float("nan"), float("inf"), -float("inf"), 1e308, 0.0])
+@pytest.mark.parametrize("version", [2**63 - 1, -(2**63), 5])
+def test_a_forged_record_leads_nowhere(valkey: Server, open_redis: Opener, version: int, ends: float) -> None:
+    cache = open_redis()
+    asked = key(KEY.tag, 1, version=4)
+    store(cache, asked)
+    valkey.ask("SET", latest_name(valkey), latest.encode(asked, Latest(version, ends)))
+    for one in (asked.at(5), asked.at(-(2**63))):
+        assert miss(cache, one).reason in {Reason.VERSION, Reason.EVICTED, Reason.EXPIRED}
+        assert last_good(cache, one) is None
+    assert last_good(cache, asked) is not None
+    assert hit(cache, asked).version == 7
+
+
+def test_a_damaged_answer_is_not_the_last_good_one(valkey: Server, open_redis: Opener) -> None:
     cache = open_redis()
     store(cache, KEY)
-    [generation] = valkey.ask("KEYS", "*generation")
-    valkey.ask("DEL", generation)
-    assert miss(cache, KEY).reason is Reason.VERSION
+    [name] = valkey.ask("KEYS", f"*{KEY.digest}:0")
+    for data in damaged(valkey.ask("GET", name)):
+        valkey.ask("SET", name, data)
+        assert cache.last_good([KEY, KEY.at(1)]) == [None, None]
 
 
 def test_a_wrong_password_is_no_exception_and_not_logged(
@@ -235,9 +316,10 @@ def test_garbage_is_a_miss_and_is_asked_for_once(open_store: Opener, form: str, 
         cache = open_store(redis_url=url, redis_retry_seconds=NEVER, redis_timeout_seconds=0.1)
         for _ in range(10):
             assert isinstance(found(cache, KEY), Miss)
-            cache.set_many({KEY: answer(A_GENERATION)})
-            with cache.lock(KEY, 60) as is_mine:
-                assert is_mine
+            assert last_good(cache, KEY) is None
+            store(cache, KEY)
+            with cache.lock([KEY], 60) as locks:
+                assert locks.mine == {KEY}
             cache.stats()
         assert len(connections) <= 3
         cache.close()
@@ -259,7 +341,7 @@ def damaged(data: bytes) -> list[bytes]:
 def test_a_damaged_value_in_redis_is_a_miss_and_is_replaced(valkey: Server, open_redis: Opener) -> None:
     cache = open_redis()
     store(cache, KEY)
-    [name] = valkey.ask("KEYS", f"*{KEY.digest}")
+    [name] = valkey.ask("KEYS", f"*{KEY.digest}:0")
     for data in damaged(valkey.ask("GET", name)):
         valkey.ask("SET", name, data)
         assert miss(cache, KEY).reason is Reason.DAMAGED
@@ -271,7 +353,7 @@ def test_a_value_under_another_s_key_is_damaged(valkey: Server, open_redis: Open
     cache = open_redis()
     store(cache, KEY)
     other = key(KEY.tag, "other")
-    [name] = valkey.ask("KEYS", f"*{KEY.digest}")
+    [name] = valkey.ask("KEYS", f"*{KEY.digest}:0")
     valkey.ask("COPY", name, name.decode().replace(KEY.digest, other.digest))
     assert miss(cache, other).reason is Reason.DAMAGED
 
@@ -283,7 +365,6 @@ def test_names_of_another_type_in_redis_are_misses(valkey: Server, open_redis: O
         valkey.ask("DEL", name)
         valkey.ask("LPUSH", name, "stranger")
     assert isinstance(found(cache, KEY), Miss)
-    cache.invalidate(KEY.tag)
     store(cache, KEY)
     assert hit(cache, KEY).version == 7
 
@@ -341,7 +422,6 @@ def test_a_forged_pickle_on_disk_is_not_unpickled(
         (folder / "forged.val").write_bytes(bomb)
         database.execute("UPDATE Cache SET mode = ?, value = NULL, filename = 'forged.val'", (mode,))
     assert isinstance(found(cache, KEY), Miss)
-    cache.invalidate(KEY.tag)
     store(cache, KEY)
     assert hit(cache, KEY).version == 7
 
@@ -354,7 +434,6 @@ def test_a_forged_file_name_on_disk_is_neither_read_nor_removed(open_store: Open
     with rows_of(folder) as database:
         database.execute("UPDATE Cache SET mode = 2, value = NULL, filename = '../treasure'")
     assert isinstance(found(cache, KEY), Miss)
-    cache.invalidate(KEY.tag)
     store(cache, KEY)
     assert treasure.read_text() == "mine"
 
@@ -363,7 +442,7 @@ def test_a_damaged_value_on_disk_is_a_miss_and_is_replaced(open_store: Opener, f
     cache = open_store()
     store(cache, KEY)
     with rows_of(folder) as database:
-        where = "WHERE key LIKE ?", (f"%{KEY.digest}",)
+        where = "WHERE key LIKE ?", (f"%{KEY.digest}:0",)
         [(data,)] = database.execute(f"SELECT value FROM Cache {where[0]}", where[1])
         for forged in [*damaged(data), "text", 7, 0.5]:
             database.execute(f"UPDATE Cache SET value = ? {where[0]}", (forged, *where[1]))
@@ -398,8 +477,6 @@ def test_a_file_in_the_folder_s_place_is_lived_with(open_store: Opener, folder: 
     folder.write_text("not a folder")
     use_in_every_way(cache)
     use_in_every_way(open_store())
-    with pytest.raises(CacheUnavailable):
-        cache.invalidate(KEY.tag)
     assert folder.read_text() == "not a folder"
     folder.unlink()
     recovers(cache, KEY)
@@ -479,10 +556,10 @@ def limit_to_present_size(cache: Backend) -> None:
 
 def test_a_full_disk_is_counted_and_read_from(open_store: Opener) -> None:
     cache = open_store(redis_retry_seconds=NEVER)
-    kept = store(cache, KEY, version=1)
+    store(cache, KEY, version=1)
     limit_to_present_size(cache)
     large = pl.DataFrame({"n": range(5_000)})
-    cache.set_many({key(KEY.tag, "large"): answer(kept.generation, large)})
+    cache.set_many({key(KEY.tag, "large"): answer(large)})
     assert cache.stats().faults == {"StoreFull": 1}
     assert hit(cache, KEY).version == 1
 
@@ -497,29 +574,47 @@ def test_a_full_disk_is_no_reason_to_lose_what_is_on_it(open_store: Opener) -> N
     assert cache.stats().is_available
 
 
-def test_the_disk_cache_stays_within_its_bound_and_keeps_what_is_used(open_store: Opener, tag: str) -> None:
-    max_bytes = 1_000_000
-    cache = open_store(cache_max_bytes=max_bytes)
-    rows = pl.DataFrame({"n": range(5_000)})
-    store(cache, KEY)
-    for n in range(60):
-        store(cache, key(tag, n), rows)
-        hit(cache, KEY)
-    stats = cache.stats()
-    assert stats.max_bytes == max_bytes
-    assert stats.size_bytes is not None
-    assert stats.size_bytes < 1.3 * max_bytes
-    assert miss(cache, key(tag, 0)).reason is Reason.COLD
-    assert hit(cache, key(tag, 59)).rows.equals(rows)
-
-
-def test_an_answer_that_would_evict_all_others_is_not_kept(open_store: Opener, tag: str) -> None:
+def test_an_answer_too_large_for_the_disk_is_counted(open_store: Opener) -> None:
     cache = open_store(cache_max_bytes=100_000)
-    store(cache, KEY)
-    store(cache, key(tag), pl.DataFrame({"n": range(5_000)}))
-    assert miss(cache, key(tag)).reason is Reason.COLD
+    store(cache, KEY, pl.DataFrame({"n": range(5_000)}))
+    assert miss(cache, KEY).reason is Reason.COLD
     assert cache.stats().faults == {"StoreFull": 1}
-    assert hit(cache, KEY).version == 7
+
+
+def commands(advice: str) -> list[list[str]]:
+    return [command.split() for command in advice.partition("Run there: ")[2].split("; ")]
+
+
+def test_a_server_that_is_not_set_up_as_a_cache_is_told_of_once(
+    valkey: Server, open_redis: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = open_redis(cache_max_bytes=50_000_000)
+    store(cache, KEY)
+    wait_until(lambda: "no maxmemory" in caplog.text, "it is logged")
+    hit(cache, KEY)
+    cache.close()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    advice = cache.stats().advice
+    assert advice is not None
+    assert "noeviction" in advice
+    for command in commands(advice):
+        valkey.ask(*command)
+    assert (cache.stats().advice, cache.stats().max_bytes) == (None, 50_000_000)
+    valkey.ask("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+    assert commands(cache.stats().advice or "") == [["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]]
+
+
+def test_each_node_of_a_cluster_is_looked_at(
+    cluster_nodes: list[Server], cluster_url: str, configure: Callable[..., None], open_store: Opener
+) -> None:
+    cache = open_store(redis_url=cluster_url)
+    configure(cluster_nodes, "100mb", "allkeys-lfu")
+    assert cache.stats().advice is None
+    configure(cluster_nodes[1:2], "0", "allkeys-lfu")
+    advice = cache.stats().advice or ""
+    assert str(cluster_nodes[1].port) in advice
+    assert str(cluster_nodes[0].port) not in advice
+    assert commands(advice) == [["CONFIG", "SET", "maxmemory", str(2_000_000_000 // 3)]]
 
 
 def test_an_operator_without_the_right_to_ask_for_sizes_still_has_a_cache(
@@ -528,5 +623,6 @@ def test_an_operator_without_the_right_to_ask_for_sizes_still_has_a_cache(
     valkey.ask("ACL", "SETUSER", "default", "-info")
     cache = open_redis(redis_retry_seconds=NEVER)
     store(cache, KEY)
-    assert (cache.stats().size_bytes, cache.stats().is_available) == (None, True)
+    assert (cache.stats().size_bytes, cache.stats().advice) == (None, None)
+    assert cache.stats().is_available
     assert hit(cache, KEY).version == 7

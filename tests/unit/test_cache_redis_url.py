@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.cache import open_cache
+from dashboard.cache import open_levels
 from dashboard.cache.redis_url import parse
 from dashboard.errors import SettingsError
 from dashboard.settings import Settings
@@ -77,6 +77,6 @@ def test_what_can_t_be_read_is_explained_without_its_secret(
 ) -> None:
     asked = Settings(_env_file=None, redis_url=url, data_dir=settings.data_dir)
     with pytest.raises(SettingsError, match=problem) as error:
-        open_cache(asked)
+        open_levels(asked)
     assert "REDIS_URL" in str(error.value)
     assert "secret" not in str(error.value)
