@@ -12,7 +12,7 @@ class Measure:
     """A figure that can be shown over time.
 
     ``total`` computes it from the rows of ``business/daily_sales``. It is None for a figure that can't be
-    had from the days: it is then asked of the database for each range.
+    had from the days: it is then counted from the people of each day.
     """
 
     name: str

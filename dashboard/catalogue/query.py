@@ -7,7 +7,7 @@ from decimal import InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from sqlglot import Token
+from sqlglot import Token, exp
 
 from dashboard.catalogue import sql
 from dashboard.catalogue.parameter import ParameterType, as_type, declared_parameters, has_window
@@ -35,6 +35,11 @@ class Query:
     ttl: str
     split: str | None
     first_line: int
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What can make its answers outdated: the relations that it reads, and an operator who names it."""
+        return (*self.reads, self.name)
 
     def bind(self, given: Mapping[str, object]) -> tuple[Any, ...]:
         """Values in the order of ``$1, $2, …``; text is read as the parameter's type. Raises ParameterError."""
@@ -73,7 +78,7 @@ def read_query(path: Path, folder: Path) -> Query:
         params=params,
         reads=_checked_reads(source, sql.relations(tree)),
         ttl=_ttl(source),
-        split=_split(source, params),
+        split=_split(source, params, tree),
         first_line=source.first_line,
     )
 
@@ -114,12 +119,20 @@ def _ttl(source: Source) -> str:
     return header.value
 
 
-def _split(source: Source, params: Mapping[str, ParameterType]) -> str | None:
+def _split(source: Source, params: Mapping[str, ParameterType], tree: exp.Expr) -> str | None:
+    """The column of the header; the SQL must give a range what its months give one after the other."""
     if "split" not in source.headers:
         return None
     header = source.header("split")
     match = re.fullmatch(r"month\((\w+)\)", header.value)
     if match is None or not has_window(params):
         problem = "split is written month(COLUMN), and needs params start and end"
-        raise CatalogueError(source.path, header.line, problem)
-    return match.group(1)
+    elif not sql.is_ordered_by(tree, match[1]):
+        problem = (
+            f"split puts months together in order, so the SQL needs ORDER BY {match[1]} first, ascending"
+        )
+    elif sql.is_cut_off(tree):
+        problem = "split puts whole months together, so the SQL has no LIMIT, OFFSET or FETCH"
+    else:
+        return match[1]
+    raise CatalogueError(source.path, header.line, problem)

@@ -65,6 +65,20 @@ def is_reading(tree: exp.Expr) -> bool:
     return is_select and tree.find(exp.Into, exp.Lock) is None
 
 
+def is_ordered_by(query: exp.Expr, column: str) -> bool:
+    """Whether the rows come in ascending order of a column of the answer, before any other order."""
+    order = query.args.get("order")
+    first = order.expressions[0] if order else exp.Ordered()
+    # A bare name is one of the answer's columns; a qualified one may be another column of that name.
+    is_column = isinstance(first.this, exp.Column) and [part.name for part in first.this.parts] == [column]
+    return is_column and not first.args.get("desc")
+
+
+def is_cut_off(query: exp.Expr) -> bool:
+    """Whether it takes but some of its rows, or of a subquery's."""
+    return query.find(exp.Limit, exp.Fetch, exp.Offset) is not None
+
+
 def relations(query: exp.Expr) -> tuple[str, ...]:
     """Relations that a query reads, in alphabetical order; those of our two schemas without the schema."""
     tables = (table for table in query.find_all(exp.Table) if isinstance(table.this, exp.Identifier))

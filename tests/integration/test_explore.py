@@ -1,10 +1,11 @@
 """Real orders, counted by our queries and by SQL that is written here and knows none of them."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,13 +13,13 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.progress import Progress
 
 from dashboard import explore
-from dashboard.cache import open_cache
-from dashboard.catalogue import catalogue
-from dashboard.data import DATABASE, Data, Extent
-from dashboard.database import Database
+from dashboard.data import DATABASE, Data, Extent, Reading, opened
+from dashboard.loading.olist import load_olist
 from dashboard.measures import CATEGORY, CUSTOMERS, MEASURES, REVENUE, STATE, Dimension
+from dashboard.refresh import refresh_views
 from dashboard.settings import Settings
 from dashboard.window import Comparison, Grain, Span, Window
 
@@ -103,16 +104,27 @@ class Oracle:
 
 
 @pytest.fixture(scope="module")
-def data(olist_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Data]:
-    chosen = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("data"), versions_poll_seconds=60)
-    with closing(Database(olist_url, chosen)) as database, closing(open_cache(chosen)) as cache:
-        yield Data(catalogue(), database, cache, chosen)
+def data(olist_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
+    folder = tmp_path_factory.mktemp("data")
+    with opened(
+        Settings(_env_file=None, database_url=olist_url, data_dir=folder, versions_poll_seconds=60)
+    ) as data:
+        yield data.reading()
 
 
 @pytest.fixture(scope="module")
 def oracle(olist_url: str) -> Iterator[Oracle]:
     with psycopg.connect(olist_url, autocommit=True) as connection:
         yield Oracle(connection)
+
+
+@pytest.fixture
+def fresh(database_url: str, tmp_path: Path) -> Iterator[Data]:
+    """Of a shop without orders; it knows at once of new data."""
+    with opened(
+        Settings(_env_file=None, database_url=database_url, data_dir=tmp_path, versions_poll_seconds=1e-6)
+    ) as data:
+        yield data
 
 
 @st.composite
@@ -146,17 +158,17 @@ random_windows = settings(
 class TestReadme:
     """The totals that the sample's README lists."""
 
-    def test_totals_over_all_dates(self, data: Data) -> None:
+    def test_totals_over_all_dates(self, data: Reading) -> None:
         [row] = explore.totals(data, ALL).rows.to_dicts()
         assert Figures.of(row) == Figures(Decimal("659682.58"), 4_071, 4_066)
         assert data.frame("business/daily_sales").rows.select(
             pl.col("total_orders").sum(), pl.col("total_revenue").sum()
         ).row(0) == (4_071, Decimal("659682.58"))
 
-    def test_extent(self, data: Data) -> None:
+    def test_extent(self, data: Reading) -> None:
         assert data.extent() == Extent(FIRST, LAST)
 
-    def test_busiest_day(self, data: Data) -> None:
+    def test_busiest_day(self, data: Reading) -> None:
         daily = data.frame("business/daily_sales").rows
         assert daily.sort("total_orders")["date"][-1] == date(2017, 11, 24)
         black_friday = Span(date(2017, 11, 24), date(2017, 11, 25))
@@ -173,12 +185,12 @@ class TestReadme:
             (date(2018, 9, 1), "191.46"),
         ],
     )
-    def test_monthly_revenue(self, data: Data, month: date, revenue: str) -> None:
+    def test_monthly_revenue(self, data: Reading, month: date, revenue: str) -> None:
         series = explore.series(data, Window(ALL.start, ALL.end, LAST, Grain.MONTH))
         assert series.rows.filter(date=month)["revenue"].to_list() == [Decimal(revenue)]
         assert explore.totals(data, Grain.MONTH.span(month)).rows["revenue"][0] == Decimal(revenue)
 
-    def test_orders_by_state(self, data: Data) -> None:
+    def test_orders_by_state(self, data: Reading) -> None:
         states = (
             data.frame("business/sales_by_state").rows.group_by("state").agg(pl.col("total_orders").sum())
         )
@@ -186,7 +198,7 @@ class TestReadme:
         assert sum(orders.values()) == 4_071
         assert [orders[state] for state in ("SP", "RJ", "MG", "RS")] == [1_727, 522, 453, 220]
 
-    def test_items(self, data: Data) -> None:
+    def test_items(self, data: Reading) -> None:
         categories = data.frame("business/sales_by_category").rows
         assert categories["units"].sum() == 4_567
         assert categories["item_sales"].sum() == Decimal("561316.40") + Decimal("91181.30")
@@ -194,7 +206,7 @@ class TestReadme:
         assert {"Pc gamer", "Portateis cozinha e preparadores de alimentos", "(no category)"} & names
         assert "Health beauty" in names
 
-    def test_customers_are_persons(self, data: Data) -> None:
+    def test_customers_are_persons(self, data: Reading) -> None:
         customers = data.frame("business/customers", top=10_000).rows
         assert customers["customer_unique_id"].n_unique() == len(customers) == 4_066
         assert customers["total_orders"].sum() == 4_071
@@ -203,14 +215,14 @@ class TestReadme:
 
 @given(span=spans())
 @random_windows
-def test_totals_are_those_of_the_shop(data: Data, oracle: Oracle, span: Span) -> None:
+def test_totals_are_those_of_the_shop(data: Reading, oracle: Oracle, span: Span) -> None:
     [row] = explore.totals(data, span).rows.to_dicts()
     assert [Figures.of(row)] == oracle.figures([span])
 
 
 @given(window=windows())
 @random_windows
-def test_series_is_that_of_the_shop_bucket_by_bucket(data: Data, oracle: Oracle, window: Window) -> None:
+def test_series_is_that_of_the_shop_bucket_by_bucket(data: Reading, oracle: Oracle, window: Window) -> None:
     pairs = [
         (bucket, opposite if opposite and overlaps(opposite) else None)
         for bucket, opposite in window.aligned_buckets()
@@ -230,7 +242,7 @@ def overlaps(span: Span) -> bool:
 
 @given(window=windows())
 @random_windows
-def test_additive_measures_of_a_series_add_up_to_the_total(data: Data, window: Window) -> None:
+def test_additive_measures_of_a_series_add_up_to_the_total(data: Reading, window: Window) -> None:
     series = explore.series(data, window).rows
     total = explore.totals(data, window.span).rows
     for name in ("revenue", "orders"):
@@ -241,7 +253,7 @@ def test_additive_measures_of_a_series_add_up_to_the_total(data: Data, window: W
 @given(window=windows(), dimension=st.sampled_from([STATE, CATEGORY]))
 @random_windows
 def test_ranking_is_that_of_the_shop(
-    data: Data, oracle: Oracle, window: Window, dimension: Dimension
+    data: Reading, oracle: Oracle, window: Window, dimension: Dimension
 ) -> None:
     compared = window.comparison_span()
     now, before = oracle.members(dimension, window.elapsed), oracle.members(dimension, compared)
@@ -253,6 +265,53 @@ def test_ranking_is_that_of_the_shop(
     assert list(rows.iter_rows()) == sorted(rows.iter_rows(), key=lambda row: (-row[1], row[0]))
     if dimension is STATE:
         assert rows["value"].sum() == explore.totals(data, window.elapsed).rows["revenue"][0]
+
+
+NUMBERS = "SELECT customer_unique_id, person FROM dashboard.people"
+
+
+@pytest.fixture
+def growing(fresh: Data, olist_sample: Path, tmp_path: Path) -> Data:
+    """The Olist sample, to be added to."""
+    load_olist(fresh.database, olist_sample, rejects_dir=tmp_path, progress=Progress(disable=True))
+    return fresh
+
+
+def test_customers_are_those_of_the_shop_while_it_grows(growing: Data, database_url: str) -> None:
+    """Months that were cached before and after people got their numbers are counted together."""
+    orders, connection = count(), psycopg.connect(database_url, autocommit=True)
+    oracle = Oracle(connection)
+    known = [
+        person for (person,) in connection.execute("SELECT customer_unique_id FROM shop.customers LIMIT 20")
+    ]
+
+    def order(person: str, day: date) -> None:
+        number = f"new-{next(orders)}"
+        connection.execute("INSERT INTO shop.customers VALUES (%s, %s)", (number, person))
+        connection.execute("INSERT INTO shop.orders VALUES (%s, %s, 'created', %s)", (number, number, day))
+
+    people = st.sampled_from([*known, *(f"new person {n}" for n in range(20))])
+    batches = st.lists(st.tuples(people, st.dates(FIRST, LAST)), max_size=8)
+
+    @given(batch=batches, window=windows(), seen_before=spans())
+    @settings(random_windows, max_examples=40)
+    def run(batch: list[tuple[str, date]], window: Window, seen_before: Span) -> None:
+        explore.totals(growing.reading(), seen_before)
+        numbers = dict(connection.execute(NUMBERS).fetchall())
+        for person, day in batch:
+            order(person, day)
+        with growing.database.writer() as writer:
+            refresh_views(writer, reason="test", views=[growing.catalogue.view("customer_days")])
+        rows = explore.series(growing.reading(), window).rows.to_dicts()
+        buckets = [bucket for bucket in window.buckets() if overlaps(bucket)]
+        found = [row[CUSTOMERS.name] for row in rows]
+        assert found == [figures.customers for figures in oracle.figures(buckets)]
+        [total] = explore.totals(growing.reading(), window.span).rows[CUSTOMERS.name]
+        assert total == oracle.figures([window.span])[0].customers
+        assert numbers.items() <= dict(connection.execute(NUMBERS).fetchall()).items()
+
+    with connection:
+        run()
 
 
 MONEY = pl.Decimal(38, 2)
@@ -267,7 +326,7 @@ ROW = {
 
 class TestShape:
     @pytest.mark.parametrize("span", [ALL, Span(date(2010, 1, 1), date(2010, 1, 2))])
-    def test_totals_have_the_same_columns_in_any_range(self, data: Data, span: Span) -> None:
+    def test_totals_have_the_same_columns_in_any_range(self, data: Reading, span: Span) -> None:
         rows = explore.totals(data, span).rows
         assert rows.schema == ROW
         assert len(rows) == 1
@@ -275,19 +334,19 @@ class TestShape:
     @pytest.mark.parametrize("span", [ALL, Span(date(2010, 1, 1), date(2010, 3, 2))])
     @pytest.mark.parametrize("comparison", [Comparison.NONE, Comparison.PREVIOUS_PERIOD])
     def test_series_has_the_same_columns_in_any_range(
-        self, data: Data, span: Span, comparison: Comparison
+        self, data: Reading, span: Span, comparison: Comparison
     ) -> None:
         rows = explore.series(data, Window(span.start, span.end, LAST, None, comparison)).rows
         before = {f"{name}_before": dtype for name, dtype in ROW.items()}
         assert rows.schema == {**ROW, "is_complete": pl.Boolean, **before}
 
     @pytest.mark.parametrize("comparison", [Comparison.NONE, Comparison.PREVIOUS_PERIOD])
-    def test_ranking_has_the_same_columns_in_any_range(self, data: Data, comparison: Comparison) -> None:
+    def test_ranking_has_the_same_columns_in_any_range(self, data: Reading, comparison: Comparison) -> None:
         for span in (ALL, Span(date(2010, 1, 1), date(2010, 3, 2))):
             rows = explore.ranking(data, Window(span.start, span.end, LAST, None, comparison), STATE).rows
             assert rows.schema == {"member": pl.String, "value": MONEY, "value_before": MONEY}
 
-    def test_columns_for_readers_exist_in_the_series(self, data: Data) -> None:
+    def test_columns_for_readers_exist_in_the_series(self, data: Reading) -> None:
         for comparison in (Comparison.NONE, Comparison.PREVIOUS_YEAR):
             window = Window(date(2017, 1, 5), date(2017, 3, 7), LAST, Grain.WEEK, comparison)
             columns = [column.name for column in explore.series_columns(window, REVENUE)]
@@ -297,23 +356,19 @@ class TestShape:
 
 
 class TestEdges:
-    def test_leap_day_has_no_opposite_and_its_neighbours_keep_theirs(
-        self, database: Database, database_url: str, settings: Settings
-    ) -> None:
-        with psycopg.connect(database_url) as connection:
+    def test_leap_day_has_no_opposite_and_its_neighbours_keep_theirs(self, fresh: Data) -> None:
+        with fresh.database.writer() as writer:
             for n, day in enumerate(
                 ("2023-02-28", "2023-03-01", "2024-02-28", "2024-02-29", "2024-03-01"), 1
             ):
-                connection.execute(f"INSERT INTO shop.customers VALUES ('c{n}', 'p{n}')")
-                connection.execute(f"INSERT INTO shop.orders VALUES ('o{n}', 'c{n}', 'shipped', '{day}')")
-                connection.execute(f"INSERT INTO shop.order_payments VALUES ('o{n}', 1, 'boleto', 1, {n})")
-            for view in catalogue().views:
-                connection.execute(f"REFRESH MATERIALIZED VIEW dashboard.{view.name}")
+                writer.execute(f"INSERT INTO shop.customers VALUES ('c{n}', 'p{n}')")
+                writer.execute(f"INSERT INTO shop.orders VALUES ('o{n}', 'c{n}', 'shipped', '{day}')")
+                writer.execute(f"INSERT INTO shop.order_payments VALUES ('o{n}', 1, 'boleto', 1, {n})")
+            refresh_views(writer, reason="test")
         window = Window(
             date(2024, 2, 27), date(2024, 3, 3), date(2024, 3, 1), Grain.DAY, Comparison.PREVIOUS_YEAR
         )
-        with closing(open_cache(settings)) as cache:
-            rows = explore.series(Data(catalogue(), database, cache, settings), window).rows
+        rows = explore.series(fresh.reading(), window).rows
         assert rows.select("date", "revenue", "date_before", "revenue_before").rows() == [
             (date(2024, 2, 27), 0, None, None),  # before the data
             (date(2024, 2, 28), 3, date(2023, 2, 28), 1),
@@ -321,21 +376,17 @@ class TestEdges:
             (date(2024, 3, 1), 5, date(2023, 3, 1), 2),
         ]
 
-    def test_shop_without_orders_has_zero_totals_and_empty_series(
-        self, database: Database, settings: Settings
-    ) -> None:
-        with closing(open_cache(settings)) as cache:
-            data = Data(catalogue(), database, cache, settings)
-            window = Window(ALL.start, ALL.end, LAST, None, Comparison.PREVIOUS_YEAR)
-            assert Figures.of(explore.totals(data, ALL).rows.row(0, named=True)) == Figures(Decimal(0), 0, 0)
-            assert explore.series(data, window).rows.is_empty()
-            assert explore.ranking(data, window, STATE).rows.is_empty()
-
-    def test_answer_from_the_database_in_part_is_called_that(self, data: Data) -> None:
-        span = Span(date(2017, 5, 3), date(2017, 5, 9))
-        data.frame("business/daily_sales", span)
-        assert [explore.totals(data, span).provenance.source for _ in range(2)] == [DATABASE, "disk"]
-        assert explore.totals(data, span).provenance.queries == (
-            "business/daily_sales",
-            "business/distinct_customers",
+    def test_shop_without_orders_has_zero_totals_and_empty_series(self, fresh: Data) -> None:
+        window = Window(ALL.start, ALL.end, LAST, None, Comparison.PREVIOUS_YEAR)
+        assert Figures.of(explore.totals(fresh.reading(), ALL).rows.row(0, named=True)) == Figures(
+            Decimal(0), 0, 0
         )
+        assert explore.series(fresh.reading(), window).rows.is_empty()
+        assert explore.ranking(fresh.reading(), window, STATE).rows.is_empty()
+
+    def test_answer_from_the_database_in_part_is_called_that(self, fresh: Data) -> None:
+        reading, span = fresh.reading(), Span(date(2017, 5, 3), date(2017, 5, 9))
+        reading.frame("business/daily_sales", span)
+        found = [explore.totals(reading, span).provenance for _ in range(2)]
+        assert [provenance.source for provenance in found] == [DATABASE, "memory"]
+        assert found[0].queries == found[1].queries == ("business/daily_sales", "business/customer_days")

@@ -62,7 +62,15 @@ def refresh(database: Database, *names: str) -> list[str]:
 
 def versions(database: Database) -> dict[str, int]:
     with database.snapshot() as snapshot:
-        return read_versions(snapshot)
+        rows = snapshot.frame(
+            "SELECT relation, max(version) AS version FROM dashboard.versions GROUP BY relation"
+        )
+    return dict(rows.iter_rows())
+
+
+def people(admin: Admin) -> dict[object, object]:
+    """The number of each person."""
+    return dict(admin("SELECT customer_unique_id, person FROM dashboard.people"))
 
 
 def one(database: Database, sql: str) -> object:
@@ -70,6 +78,7 @@ def one(database: Database, sql: str) -> object:
         return snapshot.frame(sql).item()
 
 
+DAILY = ("daily_sales_metrics",)
 ORDERS = "SELECT coalesce(sum(total_orders), 0)::bigint AS n FROM dashboard.daily_sales_metrics"
 
 
@@ -162,7 +171,7 @@ class TestRefresh:
         def read_on() -> None:
             while not over.is_set():
                 with database.snapshot() as snapshot:
-                    version = read_versions(snapshot)["daily_sales_metrics"]
+                    version = read_versions(snapshot).of(DAILY)
                     seen.add((version, snapshot.frame(ORDERS).item()))
 
         with in_background(read_on, read_on) as start:
@@ -178,6 +187,78 @@ class TestRefresh:
                 expected.add((versions(database)["daily_sales_metrics"], count))
             over.set()
         assert seen <= expected
+
+
+class TestPeople:
+    def test_new_ones_get_the_next_numbers_and_the_others_keep_theirs(
+        self, database: Database, admin: Admin, order: Callable[[str], None]
+    ) -> None:
+        known: dict[object, object] = {}
+        for name in ("c", "a", "b"):
+            order(name)
+            for _ in range(3):  # no number is drawn for who has one
+                refresh(database)
+            found = people(admin)
+            assert found == known | {f"person {name}": len(known) + 1}
+            known = found
+
+    def test_one_with_several_ids_has_one_number(self, database: Database, admin: Admin) -> None:
+        admin("INSERT INTO shop.customers VALUES ('a1', 'a'), ('a2', 'a'), ('b1', 'b')")
+        refresh(database)
+        assert people(admin) == {"a": 1, "b": 2}
+
+    def test_who_left_keeps_the_number_and_has_it_again(
+        self, database: Database, admin: Admin, order: Callable[[str], None]
+    ) -> None:
+        for name in ("a", "b"):
+            order(name)
+        refresh(database)
+        before = people(admin)
+        admin("DELETE FROM shop.order_payments; DELETE FROM shop.orders; DELETE FROM shop.customers")
+        refresh(database)
+        order("b")
+        order("c")
+        refresh(database)
+        assert people(admin) == before | {"person c": 3}
+
+    def test_only_views_that_read_the_numbers_need_them(
+        self, database: Database, admin: Admin, order: Callable[[str], None]
+    ) -> None:
+        order("a")
+        refresh(database, "daily_sales_metrics")
+        assert people(admin) == {}
+        refresh(database, "customer_days")
+        assert people(admin) == {"person a": 1}
+
+    def test_a_view_that_is_built_on_a_shop_with_orders_finds_them_numbered(
+        self, database: Database, admin: Admin, order: Callable[[str], None]
+    ) -> None:
+        order("a")
+        forget_definition(database, "customer_days")
+        assert build(database) == ["customer_days"]
+        assert admin("SELECT date::text, person FROM dashboard.customer_days") == [("2017-11-24", 1)]
+
+    def test_new_numbers_are_a_new_version_and_old_ones_are_not(
+        self, database: Database, order: Callable[[str], None]
+    ) -> None:
+        order("a")
+        refresh(database)
+        before = versions(database)
+        refresh(database)
+        assert versions(database)["people"] == before["people"]
+        order("b")
+        refresh(database)
+        assert versions(database)["people"] > before["people"]
+
+    def test_two_that_come_at_once_give_a_person_one_number(
+        self, database: Database, admin: Admin, order: Callable[[str], None]
+    ) -> None:
+        order("a")
+        with in_background(lambda: refresh(database)) as start, database.writer() as writer:
+            refresh_views(writer, reason="first")
+            start()
+            wait_for_a_waiting_session(admin)
+        assert people(admin) == {"person a": 1}
 
 
 class TestBuild:
@@ -234,11 +315,11 @@ class TestBuild:
         refresh(database)
         forget_definition(database, "daily_sales_metrics")
         with in_background(lambda: build(database)) as start, database.snapshot() as snapshot:
-            before = read_versions(snapshot)
+            before = read_versions(snapshot).of(DAILY)
             start()
             wait_for_a_waiting_session(admin)
             assert snapshot.frame(ORDERS).item() == 1
-        assert versions(database)["daily_sales_metrics"] > before["daily_sales_metrics"]
+        assert versions(database)["daily_sales_metrics"] > before
 
 
 class TestBump:

@@ -129,13 +129,24 @@ def test_a_customer_is_a_person_however_many_ids_the_person_has(shop: Database) 
 
 
 def test_a_person_is_there_once_a_day(shop: Database) -> None:
-    assert rows(shop, "customer_days", "date, customer_unique_id") == [
+    named = (
+        "SELECT date, customer_unique_id FROM dashboard.customer_days JOIN dashboard.people USING (person)"
+    )
+    assert frame(shop, f"{named} ORDER BY date, customer_unique_id").rows() == [
         (FRIDAY, "ana"),
         (FRIDAY, "bia"),
         (SATURDAY, "ana"),
         (SATURDAY, "caio"),
         (YEARS_LATER, "dora"),
     ]
+
+
+def test_days_and_people_take_four_bytes_each(shop: Database) -> None:
+    with shop.snapshot() as snapshot:
+        pairs = snapshot.frame(catalogue()["business/customer_days"].sql, (FRIDAY, date(2020, 1, 1)))
+    assert pairs.schema == {"date": pl.Date, "person": pl.Int32}
+    assert pairs.rows() == sorted(pairs.rows())
+    assert len(pairs) == 5
 
 
 def test_breakdowns_add_up_to_the_total(shop: Database) -> None:
@@ -182,21 +193,27 @@ def test_segments_change_on_the_day_that_they_say(
 
 
 def test_a_range_has_its_first_day_and_not_its_end(shop: Database) -> None:
-    for name in ("business/daily_sales", "business/sales_by_state", "business/sales_by_category"):
+    split = [query.name for query in catalogue().queries.values() if query.split]
+    assert {"business/daily_sales", "business/customer_days"} <= set(split)
+    for name in split:
         assert {row[0] for row in answer(shop, name, start=FRIDAY, end=SATURDAY)} == {FRIDAY}
         assert answer(shop, name, start=FRIDAY, end=FRIDAY) == []
 
 
-def test_people_of_several_days_are_counted_once(shop: Database) -> None:
-    ranges = {
-        "starts": [FRIDAY, SATURDAY, YEARS_LATER],
-        "ends": [date(2018, 1, 1), YEARS_LATER, date(2020, 1, 1)],
-    }
-    assert answer(shop, "business/distinct_customers", **ranges) == [
-        (FRIDAY, 3),
-        (SATURDAY, 2),
-        (YEARS_LATER, 1),
-    ]
+@pytest.mark.parametrize(
+    ("start", "end", "people"),
+    [
+        (FRIDAY, date(2018, 1, 1), 3),
+        (SATURDAY, YEARS_LATER, 2),
+        (YEARS_LATER, date(2020, 1, 1), 1),
+    ],
+)
+def test_people_are_known_by_one_number_on_all_days(
+    shop: Database, start: date, end: date, people: int
+) -> None:
+    pairs = answer(shop, "business/customer_days", start=start, end=end)
+    assert len({person for _, person in pairs}) == people
+    assert pairs == sorted(set(pairs))
 
 
 def test_the_best_customers_come_first(shop: Database) -> None:

@@ -52,15 +52,15 @@ def test_all_of_our_own_files_are_sound() -> None:
 def test_a_query_file_says_what_it_is_asked_with_and_what_it_depends_on(folder: Folder) -> None:
     query = folder.query(
         "SELECT date, n FROM dashboard.days JOIN shop.orders USING (id)\n"
-        "WHERE date >= :start AND date < :end AND s = :s",
+        "WHERE date >= :start AND date < :end AND s = :s ORDER BY date",
         "-- It has two lines.\n-- reads: days, orders\n-- params: start, end, s text\n"
         "-- split: month(date)\n-- ttl: session\n",
     )
     assert (query.name, query.title) == ("business/asked", "A question. It has two lines.")
     assert query.params == {"start": "date", "end": "date", "s": "text"}
     assert (query.reads, query.split, query.ttl) == (("days", "orders"), "date", "session")
-    assert query.sql.endswith("WHERE date >= $1::date AND date < $2::date AND s = $3::text")
-    assert query.text.endswith(":s")
+    assert query.sql.endswith("WHERE date >= $1::date AND date < $2::date AND s = $3::text ORDER BY date")
+    assert query.text.endswith(":s ORDER BY date")
 
 
 ORDERS = "FROM shop.orders"
@@ -228,6 +228,63 @@ def test_an_unknown_query_is_answered_with_the_known_ones(folder: Folder) -> Non
     folder.query("SELECT 1")
     with pytest.raises(UnknownQuery, match="no query 'business/asekd'; there are business/asked"):
         folder.load()["business/asekd"]
+
+
+SPLIT = "-- params: start, end\n-- split: month(date)\n"
+BETWEEN = "FROM (VALUES (:start), (:end)) AS days (date)"
+
+JOINABLE = {
+    "by name": f"SELECT date {BETWEEN} ORDER BY date",
+    "in other letters": f"SELECT date {BETWEEN} ORDER BY DATE ASC NULLS LAST, 1",
+    "quoted": f'SELECT date {BETWEEN} ORDER BY "date"',
+    "of a WITH": f"WITH days AS (SELECT date {BETWEEN} ORDER BY date DESC) SELECT date FROM days ORDER BY date",
+    "of a UNION": "SELECT :start AS date UNION ALL SELECT :end ORDER BY date",
+}
+
+
+@pytest.mark.parametrize("sql", JOINABLE.values(), ids=JOINABLE)
+def test_a_split_query_comes_in_the_order_of_its_days(folder: Folder, sql: str) -> None:
+    assert folder.query(sql, SPLIT).split == "date"
+
+
+UNORDERED = {
+    "not at all": "",
+    "by another column": "ORDER BY state",
+    "only then": "ORDER BY state, date",
+    "backwards": "ORDER BY date DESC",
+    "by an expression": "ORDER BY date + 1",
+    "by a column that may not be the answer's": "ORDER BY days.date",
+    "by number": "ORDER BY 1",
+}
+
+
+@pytest.mark.parametrize("order", UNORDERED.values(), ids=UNORDERED)
+def test_a_split_query_in_another_order_is_refused(folder: Folder, order: str) -> None:
+    with pytest.raises(CatalogueError, match=r"asked\.sql:3: .* needs ORDER BY date first, ascending"):
+        folder.query(f"SELECT date, 'SP' AS state {BETWEEN} {order}", SPLIT)
+
+
+def test_order_within_a_subquery_is_not_the_order_of_a_split_query(folder: Folder) -> None:
+    with pytest.raises(CatalogueError, match="ORDER BY date first"):
+        folder.query(f"SELECT * FROM (SELECT date {BETWEEN} ORDER BY date) AS x", SPLIT)
+
+
+CUT_OFF = {
+    "LIMIT": f"SELECT date {BETWEEN} ORDER BY date LIMIT 5",
+    "OFFSET": f"SELECT date {BETWEEN} ORDER BY date OFFSET 5",
+    "FETCH": f"SELECT date {BETWEEN} ORDER BY date FETCH FIRST 5 ROWS ONLY",
+    "below": f"WITH few AS (SELECT date {BETWEEN} LIMIT 5) SELECT date FROM few ORDER BY date",
+}
+
+
+@pytest.mark.parametrize("sql", CUT_OFF.values(), ids=CUT_OFF)
+def test_a_split_query_that_cuts_rows_off_is_refused(folder: Folder, sql: str) -> None:
+    with pytest.raises(CatalogueError, match=r"asked\.sql:3: .* no LIMIT, OFFSET or FETCH"):
+        folder.query(sql, SPLIT)
+
+
+def test_a_query_that_is_not_split_may_come_in_any_order_and_be_cut_off(folder: Folder) -> None:
+    assert folder.query("SELECT 1 AS a ORDER BY a DESC LIMIT 5").split is None
 
 
 READABLE = {

@@ -1,0 +1,258 @@
+"""What reads cost and what the cache saved: counted in memory by minute, written to the database by a thread."""
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import polars as pl
+
+from dashboard.catalogue import catalogue
+from dashboard.database import Database, Snapshot
+from dashboard.errors import DatabaseError, DatabaseUnavailable, StatementTimeout
+from dashboard.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# The last bucket of elapsed_buckets is for what took longer. They are stored by position: to change them takes
+# a migration of what is there.
+ELAPSED_BOUNDS_MS = (
+    *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0),
+    *(100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 30_000.0),
+)
+
+KEPT_MINUTES = 60
+RETENTION_DAYS = 30
+PRUNE_SECONDS = 3_600.0
+
+# A refusal, such as a missing right, is put right by a person if at all; each attempt is an error in
+# PostgreSQL's log.
+REFUSED_RETRY_SECONDS = 600.0
+
+_SERIES = ("query", "source", "reason", "is_coalesced")
+_SUMS = ("reads", "size_bytes", "spent_ms", "saved_ms", "elapsed_ms", "elapsed_buckets")
+_KEY = ", ".join(("minute", "process", *_SERIES))
+_COLUMNS = f"{_KEY}, {', '.join(_SUMS)}"
+
+# What is written are the minute's sums so far, not what came to them since the last time: a write whose commit
+# was not confirmed is done again, and counts once.
+_WRITE = f"""
+INSERT INTO dashboard.read_statistics ({_COLUMNS})
+SELECT {_COLUMNS} FROM jsonb_populate_recordset(NULL::dashboard.read_statistics, %(rows)s::jsonb)
+ON CONFLICT ({_KEY}) DO UPDATE
+SET ({", ".join(_SUMS)}) = ({", ".join(f"excluded.{name}" for name in _SUMS)})
+"""  # noqa: S608 - constants
+_PRUNE = """
+DELETE FROM dashboard.read_statistics WHERE minute < now() - %(days)s * interval '1 day'
+"""
+
+Series: TypeAlias = tuple[str, str, str, bool]
+
+
+@dataclass(slots=True, eq=False)
+class _Sums:
+    """Of the reads of one series in one minute; ``written`` is the number of reads in what was written last."""
+
+    reads: int = 0
+    size_bytes: int = 0
+    spent_ms: float = 0.0
+    saved_ms: float = 0.0
+    elapsed_ms: float = 0.0
+    elapsed_buckets: list[int] = field(default_factory=lambda: [0] * (len(ELAPSED_BOUNDS_MS) + 1))
+    written: int = 0
+
+    def row(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _SUMS} | {"elapsed_buckets": self.elapsed_buckets[:]}
+
+
+class Statistics:
+    """The reads of one process by minute, query and outcome. Any thread may record, and none waits for the database."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.process = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
+        self.dropped_reads = 0
+        self._clock = clock
+        self._counting = threading.Lock()
+        self._flushing = threading.Lock()
+        self._minutes: dict[int, dict[Series, _Sums]] = {}
+        self._newest = 0
+        self._current: dict[Series, _Sums] = {}
+
+    def record(
+        self,
+        query: str,
+        source: str,
+        reason: str = "",
+        *,
+        elapsed_ms: float,
+        size_bytes: int = 0,
+        spent_ms: float = 0.0,
+        saved_ms: float = 0.0,
+        is_coalesced: bool = False,
+    ) -> None:
+        """Count one read, answered or failed.
+
+        ``source`` is where the answer came from: the name of a level of the cache, ``database``, ``stale``, or
+        ``error`` if there was none. ``reason`` says why it was a miss. ``is_coalesced``: the reader waited for
+        somebody else's computation. ``elapsed_ms`` is what the reader waited, ``spent_ms`` the time of the
+        database for this read, ``saved_ms`` what the cache spared it.
+        """
+        minute = int(self._clock() // 60)
+        series = (query, source, reason, is_coalesced)
+        bucket = bisect_left(ELAPSED_BOUNDS_MS, elapsed_ms)
+        with self._counting:
+            # A clock that is set back opens no minute again: it may be written, and its sums let go.
+            if minute > self._newest:
+                self._begin(minute)
+            sums = self._current.get(series)
+            if sums is None:
+                sums = self._current[series] = _Sums()
+            sums.reads += 1
+            sums.size_bytes += size_bytes
+            sums.spent_ms += spent_ms
+            sums.saved_ms += saved_ms
+            sums.elapsed_ms += elapsed_ms
+            sums.elapsed_buckets[bucket] += 1
+
+    def _begin(self, minute: int) -> None:
+        self._newest = minute
+        self._current = self._minutes[minute] = {}
+        if len(self._minutes) > KEPT_MINUTES:
+            oldest = self._minutes.pop(next(iter(self._minutes)))
+            self.dropped_reads += sum(sums.reads - sums.written for sums in oldest.values())
+
+    def flush(self, database: Database) -> int:
+        """Write what is not yet written; the number of rows. Raises DatabaseError, and then keeps it.
+
+        A minute that could not be written is kept until ``KEPT_MINUTES`` later ones have had reads.
+        """
+        with self._flushing:
+            with self._counting:
+                minutes = list(self._minutes)
+            return sum(self._flush_minute(database, minute) for minute in minutes)
+
+    def _flush_minute(self, database: Database, minute: int) -> int:
+        unwritten = self._unwritten(minute)
+        if unwritten:
+            rows = json.dumps([row for _, row in unwritten])
+            with database.writer() as writer:
+                writer.execute(_WRITE, {"rows": rows})
+        with self._counting:
+            for sums, row in unwritten:
+                sums.written = row["reads"]
+            self._let_go(minute)
+        return len(unwritten)
+
+    def _let_go(self, minute: int) -> None:
+        """Forget a minute that is over, unless it had reads after its sums were taken to be written."""
+        all_sums = self._minutes.get(minute, {}).values()
+        if minute < self._newest and all(sums.reads == sums.written for sums in all_sums):
+            self._minutes.pop(minute, None)
+
+    def _unwritten(self, minute: int) -> list[tuple[_Sums, dict[str, Any]]]:
+        """The sums of the series that had reads since they were written, and the rows to write."""
+        of_process = {"minute": datetime.fromtimestamp(minute * 60, UTC).isoformat(), "process": self.process}
+        with self._counting:
+            had_reads = [
+                (series, sums)
+                for series, sums in self._minutes.get(minute, {}).items()
+                if sums.reads > sums.written
+            ]
+        return [
+            (sums, of_process | dict(zip(_SERIES, series, strict=True)) | self._taken(sums))
+            for series, sums in had_reads
+        ]
+
+    def _taken(self, sums: _Sums) -> dict[str, Any]:
+        """The sums at one moment. One by one, so that readers wait for 3 µs and not for all of them."""
+        with self._counting:
+            return sums.row()
+
+    @contextmanager
+    def flushing(self, database: Database, settings: Settings) -> Iterator[None]:
+        """Write every ``statistics_flush_seconds`` while the block lasts, and at its end.
+
+        The end waits for the last write as long as it may take to connect, and then goes on without it.
+        """
+        stop = threading.Event()
+        flusher = _Flusher(self, database, settings.statistics_flush_seconds)
+        thread = threading.Thread(target=flusher.run, args=(stop,), name="statistics", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(settings.connect_timeout_seconds)
+            if thread.is_alive():
+                log.warning("the last statistics of reads are not written: PostgreSQL does not answer")
+
+
+class _Flusher:
+    """What the thread does, and what it remembers from one write to the next."""
+
+    def __init__(self, statistics: Statistics, database: Database, flush_seconds: float) -> None:
+        self._statistics = statistics
+        self._database = database
+        self._flush_seconds = flush_seconds
+        self._prune_at = 0.0
+        self._trouble: type[DatabaseError] | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        wait_seconds = self._flush_seconds
+        while not stop.wait(wait_seconds):
+            wait_seconds = self._flush()
+        self._flush()
+
+    def _flush(self) -> float:
+        """Write and prune; how long to wait until the next time."""
+        try:
+            written = self._statistics.flush(self._database)
+            if written and time.monotonic() >= self._prune_at:
+                self._prune_at = time.monotonic() + PRUNE_SECONDS
+                prune(self._database)
+        except (DatabaseUnavailable, StatementTimeout) as error:
+            self._complain(error)
+            return self._flush_seconds
+        except DatabaseError as error:
+            self._complain(error)
+            return max(self._flush_seconds, REFUSED_RETRY_SECONDS)
+        if written and self._trouble:
+            self._trouble = None
+            dropped = self._statistics.dropped_reads
+            log.info("statistics of reads are written again; %d reads are lost", dropped)
+        return self._flush_seconds
+
+    def _complain(self, error: DatabaseError) -> None:
+        """Say it once for each kind of trouble, until a write succeeds."""
+        if type(error) is not self._trouble:
+            self._trouble = type(error)
+            log.warning("statistics of reads can't be written: %s", error)
+
+
+def prune(database: Database) -> None:
+    """Delete the statistics of minutes more than ``RETENTION_DAYS`` ago."""
+    with database.writer() as writer:
+        writer.execute(_PRUNE, {"days": RETENTION_DAYS})
+
+
+def recent(snapshot: Snapshot, minutes: int) -> pl.DataFrame:
+    """What the reads of each query did in the last ``minutes``, over all processes; the most read ones first.
+
+    Columns: ``query``; counts as Int64: ``reads``, ``hits`` (answered by a level of the cache), ``stale``,
+    ``errors``, ``coalesced``, ``size_bytes`` (of the rows), and reads by why they missed: ``cold``, ``expired``,
+    ``version``, ``evicted``, ``damaged``, ``unavailable``, ``bypass``; shares of the reads as Float64:
+    ``hit_share``, ``stale_share``; milliseconds as Float64: ``spent_ms``, ``saved_ms`` and ``mean_elapsed_ms``.
+
+    Processes write every ``statistics_flush_seconds``. Don't read this through ``data.frame``: statistics have
+    no version, so a cached answer would go on for its lifetime.
+    """
+    query = catalogue()["ops/read_statistics"]
+    return snapshot.frame(query.sql, query.bind({"minutes": minutes}))
