@@ -1,21 +1,45 @@
-"""What a page works with: the data of this process, opened once, and how numbers are written."""
+"""What a page works with: what its run reads, from the data of this process, and how numbers are written."""
 
 import atexit
 import logging
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cache
+from typing import ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
+import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from dashboard.data import Data, opened
+from dashboard.data import Cached, Data, Reading, opened
+from dashboard.errors import DataMoved
 from dashboard.notation import Notation
 from dashboard.settings import settings
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 log = logging.getLogger(__name__)
+
+_MOST_TIMES_AGAIN = 5
+_TIMES_AGAIN = "times_run_again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of a page, or of a fragment of one."""
+
+    reading: Reading
+    times_again: int  # it was started again before this one
+
+
+# By what Streamlit makes anew for each run. Its context and its thread may serve several, one after the other.
+_runs: WeakKeyDictionary[object, _Run] = WeakKeyDictionary()
 
 
 @cache
-def data() -> Data:
+def process_data() -> Data:
     """The data, opened by the launcher; under plain ``streamlit run`` by the first page that asks.
 
     The end of the process closes it, and with it the bundled PostgreSQL if nobody else uses that.
@@ -26,7 +50,57 @@ def data() -> Data:
         )
     stack = ExitStack()
     atexit.register(stack.close)
-    return stack.enter_context(opened(settings()))
+    return stack.enter_context(opened(settings(), leave_if_unwanted))
+
+
+def cached(*, ttl: float, prefix: str) -> Callable[[Callable[P, R]], Cached[P, R]]:
+    """``Data.cached`` of the process's data, which need not be open yet: for functions beside the pages."""
+    return lambda function: Cached(process_data, function, ttl, prefix)
+
+
+def data() -> Reading:
+    """What the script run at hand reads through: all that it reads is of one state of the data."""
+    run = _run()
+    return run.reading if run else process_data().reading()
+
+
+def leave_if_unwanted() -> None:
+    """End the script run at hand if its reader chose something else meanwhile, or has left.
+
+    It raises what Streamlit's own calls raise then, which is no Exception. Outside of a run it does nothing.
+    """
+    if context := get_script_run_ctx(suppress_warning=True):
+        context.yield_check()
+
+
+@contextmanager
+def one_state() -> Iterator[None]:
+    """Run the page again if the data changed between the reads of its run, so that its tiles fit together.
+
+    Raises DataMoved when that happens time after time.
+    """
+    try:
+        yield
+    except DataMoved as error:
+        run = _run()
+        if run is None:
+            raise
+        if run.times_again >= _MOST_TIMES_AGAIN:
+            again = "The data changed again and again while this page was read. Reload it."
+            raise DataMoved(again) from error
+        st.session_state[_TIMES_AGAIN] = run.times_again + 1
+        st.rerun()
+
+
+def _run() -> _Run | None:
+    context = get_script_run_ctx(suppress_warning=True)
+    this = context and context.parallel_coordinator
+    if this is None:
+        return None
+    if this not in _runs:
+        # Taken out here, the number outlives no run, however that ends.
+        _runs[this] = _Run(process_data().reading(), st.session_state.pop(_TIMES_AGAIN, 0))
+    return _runs[this]
 
 
 @cache

@@ -1,6 +1,5 @@
 """The commands: ``python -m dashboard …``. Each opens what it needs and prints; the work is done elsewhere."""
 
-import dataclasses
 import json
 import logging
 import os
@@ -15,19 +14,21 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from dashboard import embedded, refresh
-from dashboard.cache import open_cache
+from dashboard import embedded, refresh, telemetry
+from dashboard.cache import Reason, open_levels
 from dashboard.catalogue import catalogue
 from dashboard.data import EVER, Data, Frame, connected, opened
 from dashboard.errors import DaybookError, LoadError, ParameterError
 from dashboard.loading.first_start import is_untouched
 from dashboard.settings import settings
+from dashboard.versions import ANY
 from dashboard.window import Span
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -79,7 +80,7 @@ def serve(
     from dashboard import server  # noqa: PLC0415 - nor Streamlit, which takes a second to import
 
     chosen = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
-    data = pages.data()
+    data = pages.process_data()
     _fill_first(data)
     server.serve(settings().model_copy(update=chosen), {"database": data.check})
 
@@ -151,11 +152,12 @@ def query(
     end: Annotated[str | None, typer.Option(help="The day after the last one.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="Another parameter, as name=value.")] = None,
     row_format: Annotated[RowFormat, typer.Option("--format", help="How to print them.")] = RowFormat.TABLE,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask the database, whatever the cache has.")] = False,
 ) -> None:
     """Read a query of the catalogue, through the cache, and print its rows."""
     params = dict(_named_value(item) for item in param or [])
     with _opened() as data:
-        frame = data.frame(name, _span(start, end), **params)
+        frame = data.frame(name, _span(start, end), fresh, **params)
     _WRITERS[row_format](frame)
 
 
@@ -171,26 +173,66 @@ def psql(context: typer.Context) -> None:
 
 
 @cache.command()
-def stats() -> None:
-    """What the cache holds, for all processes that share it."""
-    with closing(open_cache(settings())) as backend:
-        held = backend.stats()
+def stats(
+    minutes: Annotated[
+        int, typer.Option(min=1, max=43_200, help="Reads of so many minutes are counted.")
+    ] = 60,
+) -> None:
+    """What the cache holds, and what it did for each query."""
+    with closing(open_levels(settings())[-1]) as lowest:
+        held = lowest.stats()
     table = Table(title=f"Cache: {held.backend}", show_header=False)
     table.add_row("answers", "yes" if held.is_available else "no")
     for name, figure in (("entries", held.entries), ("bytes", held.size_bytes), ("room", held.max_bytes)):
         table.add_row(name, "unknown" if figure is None else f"{figure:,}")
     out.print(table)
+    if held.advice:
+        err.print(held.advice, soft_wrap=True, markup=False)
+    with _opened() as data, data.database.snapshot() as snapshot:
+        _print_reads(telemetry.recent(snapshot, minutes), minutes)
 
 
 @cache.command()
 def invalidate(
-    tag: Annotated[str, typer.Argument(help="Name of a query: its answers are read anew.")],
+    tag: Annotated[str, typer.Argument(help="A query, or a relation that queries read.")],
+    prefix: Annotated[
+        bool, typer.Option("--prefix", help="Whatever begins like this; also cached functions.")
+    ] = False,
 ) -> None:
-    """Make all cached answers of a query invalid."""
-    name = catalogue()[tag].name
-    with closing(open_cache(settings())) as backend:
-        backend.invalidate(name)
+    """Make cached answers invalid, in all processes within DASHBOARD_VERSIONS_POLL_SECONDS."""
+    queries = catalogue().queries.values()
+    known = {tag for query in queries for tag in query.tags}
+    if not prefix and tag not in known:
+        raise ParameterError(
+            f"No query and no relation is called {tag!r}; there are {', '.join(sorted(known))}. "
+            "--prefix takes whatever begins like it."
+        )
+    with _opened() as data:
+        data.invalidate(f"{tag}{ANY}" if prefix else tag)
     out.print(f"{tag}: its cached answers are no longer used.")
+
+
+def _print_reads(reads: pl.DataFrame, minutes: int) -> None:
+    columns = ("reads", "hits", "stale", "errors", "coalesced", "misses", "size", "spent", "saved", "wait")
+    table = Table("query", title=f"Reads of the last {minutes:,} minutes")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "misses" else "right")
+    for row in reads.iter_rows(named=True):
+        missed = sorted((reason for reason in Reason if row[reason]), key=lambda reason: -row[reason])
+        table.add_row(
+            escape(row["query"]),
+            f"{row['reads']:,}",
+            f"{row['hit_share']:.1%}",
+            f"{row['stale_share']:.1%}",
+            f"{row['errors']:,}",
+            f"{row['coalesced']:,}",
+            ", ".join(f"{reason} {row[reason]:,}" for reason in missed),
+            f"{row['size_bytes'] / 1e6:,.1f} MB",
+            f"{row['spent_ms'] / 1e3:,.1f} s",
+            f"{row['saved_ms'] / 1e3:,.1f} s",
+            f"{row['mean_elapsed_ms']:,.2f} ms",
+        )
+    Console(width=_AS_WIDE_AS_NEEDED).print(table)
 
 
 def _opened() -> AbstractContextManager[Data]:
@@ -244,7 +286,9 @@ def _print_table(frame: Frame) -> None:
 
 
 def _print_json(frame: Frame) -> None:
-    answer = {"rows": frame.rows.to_dicts(), "provenance": dataclasses.asdict(frame.provenance)}
+    names = ("source", "version", "computed_at", "data_through", "database_ms", "queries")
+    provenance = {name: getattr(frame.provenance, name) for name in names}
+    answer = {"rows": frame.rows.to_dicts(), "provenance": provenance}
     json.dump(answer, sys.stdout, default=_json_value, ensure_ascii=False)
     sys.stdout.write("\n")
 

@@ -11,10 +11,12 @@ ICON = HERE / "icon.svg"
 if str(HERE.parent) not in sys.path:  # plain `streamlit run` knows this file's folder only
     sys.path.insert(0, str(HERE.parent))
 
+from dashboard import ui  # noqa: E402 - only now can it be found
+
 st.set_page_config(page_title="Daybook", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")
 
-st.navigation(
+page = st.navigation(
     {
         "Business": [
             st.Page(
@@ -23,4 +25,6 @@ st.navigation(
             st.Page("../pages/business/sales.py", title="Sales", icon=":material/show_chart:"),
         ],
     }
-).run()
+)
+with ui.guarded():
+    page.run()

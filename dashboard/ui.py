@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from dashboard import app, charts
-from dashboard.data import Frame, Provenance
+from dashboard.data import Asked, Frame, Provenance
 from dashboard.errors import DaybookError
 from dashboard.measures import Column, Dimension, Measure, change
 from dashboard.notation import MISSING, Format
@@ -24,6 +24,7 @@ _JOINER = "\u2060"  # takes no room and breaks no line
 
 _SOURCES = {
     "database": ":material/database: fresh from the database",
+    "memory": ":material/bolt: from memory",
     "redis": ":material/bolt: from Redis",
     "disk": ":material/bolt: from the disk cache",
     "stale": ":material/history: kept from before, as the database does not answer",
@@ -53,7 +54,8 @@ def card(title: str, help: str | None = None) -> Iterator[None]:
 def guarded() -> Iterator[None]:
     """Show an error in the place of what could not be shown."""
     try:
-        yield
+        with app.one_state():
+            yield
     except DaybookError as error:
         st.error(escaped(str(error)), icon=":material/error:")
 
@@ -75,7 +77,8 @@ def tiles(measures: Sequence[Measure], now: Frame, before: Frame | None, series:
             value = now.rows[measure.name][0]
             value_before = before.rows[measure.name][0] if before else None
             _tile(measure, value, value_before, course[measure.name], compared=before is not None)
-    badge(now.provenance)
+    shown = [now, series] if before is None else [now, before, series]
+    badge(Provenance.merged(*(frame.provenance for frame in shown)), "tiles")
 
 
 def _tile(
@@ -109,7 +112,7 @@ def chart(figure: go.Figure, source: Frame, alt: str, note: str = "") -> None:
     st.plotly_chart(figure, config=charts.CONFIG, alt=alt)
     if note:
         st.caption(escaped(note))
-    badge(source.provenance)
+    badge(source.provenance, alt)
 
 
 def rest(members: pl.DataFrame, top: int, dimension: Dimension) -> str:
@@ -131,12 +134,34 @@ def _nothing_here() -> None:
     st.info(f"No orders on these days. The data covers {days}.", icon=":material/inbox:")
 
 
-def badge(provenance: Provenance) -> None:
-    """Where the figures come from, how old they are, and up to which day there is data."""
+def badge(provenance: Provenance, of: str) -> None:
+    """Where the figures of a tile come from, how old they are, up to which day there is data; and to read them anew."""
     source = _SOURCES[provenance.source]
     age = "" if provenance.source == "database" else f", computed {_ago(provenance.computed_at)}"
     through = f" · data through {provenance.data_through:%-d %b %Y}" if provenance.data_through else ""
-    st.caption(f"{source}{age}{through}", help=f"Data version {provenance.version}.")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(
+            f"{source}{age}{through}",
+            help=escaped(
+                f"{', '.join(provenance.queries)}. Data version {provenance.version}; "
+                f"{provenance.database_ms:,.0f} ms in the database."
+            ),
+            width="content",
+        )
+        st.button(
+            ":gray[:small[Read anew]]",
+            icon=":material/refresh:",
+            type="tertiary",
+            key=f"renew {of}",
+            help="Ask the database again, whatever the cache has.",
+            on_click=_renew,
+            args=(provenance.asked,),
+        )
+
+
+def _renew(asked: tuple[Asked, ...]) -> None:
+    with guarded():
+        app.process_data().reading().renew(asked)
 
 
 def _ago(moment: datetime) -> str:

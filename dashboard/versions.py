@@ -1,13 +1,15 @@
-"""Which version of the data each relation is at, in the database and as this process knows it."""
+"""Which version of the data each relation and month is at, in the database and as this process knows it."""
 
 import threading
 import time
 from collections.abc import Iterable
+from datetime import date
 
 from dashboard.database import Database, Snapshot, Writer
 from dashboard.errors import DatabaseUnavailable, StatementTimeout
+from dashboard.window import Span
 
-_READ = "SELECT relation, max(version) AS version FROM dashboard.versions GROUP BY relation"
+_READ = "SELECT relation, nullif(month, '-infinity') AS month, version FROM dashboard.versions"
 
 # A new or rewritten view shows even to older snapshots, which know the versions before it. So readers share
 # the table of versions before they take their snapshot, and who rewrites a view waits for them and shuts it.
@@ -31,8 +33,17 @@ ON CONFLICT (relation, month) DO UPDATE SET version = excluded.version, changed_
 """
 
 
+# Ends the name of a version that counts for all names which begin like it.
+ANY = "*"
+
+_MEMO = 10_000  # entries
+
+
 def bump(writer: Writer, relations: Iterable[str]) -> None:
-    """Give relations a new version, for all their months. Do it last: other bumps wait for the commit."""
+    """Give relations a new version, for all their months. Do it last: other bumps wait for the commit.
+
+    What is cached under a tag is made invalid in the same way: by a bump of the tag, or of ``prefix*``.
+    """
     writer.execute(_LOCK)
     writer.execute(_BUMP, {"relations": sorted(set(relations))})
 
@@ -42,15 +53,62 @@ def shut_out_readers(writer: Writer) -> None:
     writer.execute(_SHUT)
 
 
-def read_versions(snapshot: Snapshot) -> dict[str, int]:
-    """The version of each relation, in the state of the database that the snapshot sees. Call it first."""
+def invalidate(database: Database, tag: str) -> None:
+    """Never again use what was cached until now under this query, relation or other tag, or ``prefix*``.
+
+    Costs the same for any number of answers. Processes follow when they next poll.
+    """
+    with database.writer() as writer:
+        bump(writer, [tag])
+
+
+class Versions:
+    """The versions in one state of the data."""
+
+    def __init__(self, rows: Iterable[tuple[str, date | None, int]]) -> None:
+        """Rows of ``relation, month, version``; the month is None for all months."""
+        self._whole: dict[str, int] = {}
+        self._months: dict[str, dict[date, int]] = {}
+        for relation, month, version in rows:
+            if month is None:
+                self._whole[relation] = version
+            else:
+                self._months.setdefault(relation, {})[month] = version
+        self._prefixes = {
+            name.removesuffix(ANY): at for name, at in self._whole.items() if name.endswith(ANY)
+        }
+        months = (max(versions.values()) for versions in self._months.values())
+        self.newest = max((*self._whole.values(), *months), default=0)
+        self._known: dict[tuple[tuple[str, ...], Span | None], int] = {}
+
+    def of(self, tags: tuple[str, ...], span: Span | None = None) -> int:
+        """The version of an answer that depends on these relations and tags; with a span, on its months only.
+
+        It is the greatest of theirs. Versions are drawn in order, so it changes when any of them does.
+        """
+        known = self._known.get((tags, span))
+        if known is None:
+            if len(self._known) >= _MEMO:
+                self._known.clear()
+            known = max((self._of_one(tag, span) for tag in tags), default=0)
+            self._known[tags, span] = known
+        return known
+
+    def _of_one(self, tag: str, span: Span | None) -> int:
+        months = self._months.get(tag, {})
+        first = span and span.start.replace(day=1)
+        return max(
+            self._whole.get(tag, 0),
+            *(at for prefix, at in self._prefixes.items() if tag.startswith(prefix)),
+            *(at for month, at in months.items() if not (span and first) or first <= month < span.end),
+            0,
+        )
+
+
+def read_versions(snapshot: Snapshot) -> Versions:
+    """The versions in the state of the database that the snapshot sees. Call it first."""
     snapshot.share("dashboard.versions")
-    return dict(snapshot.frame(_READ).iter_rows())
-
-
-def version_of(relations: Iterable[str], versions: dict[str, int]) -> int:
-    """The version of an answer that reads these relations."""
-    return max((versions.get(relation, 0) for relation in relations), default=0)
+    return Versions(snapshot.frame(_READ).iter_rows())
 
 
 class KnownVersions:
@@ -61,11 +119,11 @@ class KnownVersions:
         self._poll_seconds = poll_seconds
         self._polling = threading.Lock()
         self._taking = threading.Lock()
-        self._versions: dict[str, int] | None = None
+        self._versions: Versions | None = None
         self._due = 0.0
 
-    def of(self, relations: Iterable[str]) -> int:
-        """The version of what these relations hold, at most ``poll_seconds`` behind the database.
+    def current(self) -> Versions:
+        """The versions, at most ``poll_seconds`` behind the database.
 
         While the database does not answer, the last known versions count. Raises DatabaseError when there
         are none yet.
@@ -73,13 +131,17 @@ class KnownVersions:
         if self._is_due():
             self._poll()
         assert self._versions is not None
-        return version_of(relations, self._versions)
+        return self._versions
 
-    def learn(self, versions: dict[str, int]) -> None:
+    def learn(self, versions: Versions) -> None:
         """Take over versions that were read together with rows, unless newer ones came in the meantime."""
         with self._taking:
-            if _newest(versions) > _newest(self._versions or {}):
+            if self._versions is None or versions.newest > self._versions.newest:
                 self._versions = versions
+
+    def expire(self) -> None:
+        """Ask the database before the next answer."""
+        self._due = 0.0
 
     def _is_due(self) -> bool:
         return self._versions is None or time.monotonic() >= self._due
@@ -107,7 +169,3 @@ class KnownVersions:
                 if self._versions is known:  # else a reader has learned newer ones
                     self._versions = versions
         self._due = time.monotonic() + self._poll_seconds
-
-
-def _newest(versions: dict[str, int]) -> int:
-    return max(versions.values(), default=0)

@@ -20,12 +20,11 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from dashboard.cache import open_cache
+from dashboard.cache import open_levels
 from dashboard.catalogue import catalogue
-from dashboard.data import DATABASE, STALE, Data, Extent, Frame, Provenance, opened
+from dashboard.data import DATABASE, STALE, Asked, Data, Extent, Frame, Provenance, opened
 from dashboard.database import Database, Writer
 from dashboard.errors import (
-    CacheUnavailable,
     DatabaseError,
     DatabaseUnavailable,
     NewerSchema,
@@ -53,10 +52,9 @@ def open_data(settings: Settings) -> Iterator[Callable[..., Data]]:
 
         def open_(url: str, **chosen: Any) -> Data:
             some = settings.model_copy(update={"versions_poll_seconds": NEVER_SECONDS} | chosen)
-            database, cache = Database(url, some), open_cache(some)
+            database = Database(url, some)
             stack.callback(database.close)
-            stack.callback(cache.close)
-            return Data(catalogue(), database, cache, some)
+            return stack.enter_context(closing(Data(catalogue(), database, open_levels(some), some)))
 
         yield open_
 
@@ -146,12 +144,12 @@ class TestSource:
         assert second.rows.equals(first.rows)
         assert second.rows.schema == first.rows.schema
         assert second.provenance == Provenance(
-            "disk",
+            "memory",
             first.provenance.version,
             first.provenance.computed_at,
             first.provenance.data_through,
             first.provenance.database_ms,
-            first.provenance.queries,
+            first.provenance.asked,
         )
 
     def test_version_is_the_one_that_the_database_gives_the_relation(self, data: Data, admin: Admin) -> None:
@@ -234,7 +232,7 @@ class TestVersion:
             data.frame(name)
         refresh(database, "daily_sales_by_state")
         time.sleep(SOON_SECONDS)
-        assert data.frame(DAILY).provenance.source == "disk"
+        assert data.frame(DAILY).provenance.source == "memory"
         assert data.frame(STATES).provenance.source == DATABASE
 
     def test_rows_are_those_of_the_version_though_a_refresh_commits_between_reading_both(
@@ -315,7 +313,7 @@ class TestParameters:
 
     def test_text_is_read_as_the_type_of_the_parameter(self, data: Data) -> None:
         assert len(data.frame(CUSTOMERS, top="2").rows) == 2
-        assert data.frame(CUSTOMERS, top=2).provenance.source == "disk"
+        assert data.frame(CUSTOMERS, top=2).provenance.source == "memory"
 
     @pytest.mark.parametrize(
         ("name", "params", "words"),
@@ -360,15 +358,15 @@ class TestInvalidation:
     def test_invalidated_query_is_read_anew_and_others_are_not(self, data: Data) -> None:
         for name in (DAILY, STATES):
             data.frame(name)
-        data.cache.invalidate(DAILY)
-        assert [data.frame(name).provenance.source for name in (DAILY, STATES)] == [DATABASE, "disk"]
+        data.invalidate(DAILY)
+        assert [data.frame(name).provenance.source for name in (DAILY, STATES)] == [DATABASE, "memory"]
 
     def test_answer_that_an_invalidation_overtook_is_not_served(
         self, data: Data, database: Database, admin: Admin
     ) -> None:
         with held_up(database, admin, "daily_sales_by_state", lambda: data.frame(STATES)):
-            data.cache.invalidate(STATES)
-        assert [data.frame(STATES).provenance.source for _ in range(2)] == [DATABASE, "disk"]
+            data.invalidate(STATES)
+        assert [data.frame(STATES).provenance.source for _ in range(2)] == [DATABASE, "memory"]
 
 
 class TestFaults:
@@ -379,7 +377,7 @@ class TestFaults:
         data.frame(DAILY)
         with down(server, filled_url):
             time.sleep(SOON_SECONDS)  # so that it would ask for versions
-            assert data.frame(DAILY).provenance.source == "disk"
+            assert data.frame(DAILY).provenance.source == "memory"
             with pytest.raises(DatabaseUnavailable, match="DATABASE_URL"):
                 data.frame(STATES)
             with pytest.raises(DatabaseUnavailable):
@@ -417,14 +415,15 @@ class TestFaults:
         for _ in range(2):
             with pytest.raises(DatabaseError, match="LIMIT must not be negative"):
                 data.frame(CUSTOMERS, top=-1)
-        assert data.cache.stats().stored == 0
+        assert data.reader.levels.backends[0].stats().stored == 0
 
     def test_cache_folder_removed_while_running_costs_a_read_and_nothing_else(
         self, data: Data, settings: Settings
     ) -> None:
         data.frame(DAILY)
         shutil.rmtree(settings.data_dir / "cache")
-        assert [data.frame(DAILY).provenance.source for _ in range(2)] == [DATABASE, "disk"]
+        assert data.frame(DAILY).provenance.source == "memory"
+        assert [data.frame(STATES).provenance.source for _ in range(2)] == [DATABASE, "memory"]
 
     def test_cache_folder_that_can_not_be_made_costs_reads_and_nothing_else(
         self, filled_url: str, open_data: Callable[..., Data], tmp_path: Path
@@ -432,8 +431,6 @@ class TestFaults:
         (tmp_path / "file").touch()
         data = open_data(filled_url, data_dir=tmp_path / "file")
         assert [revenue(data.frame(DAILY)) for _ in range(2)] == [300, 300]
-        with pytest.raises(CacheUnavailable):
-            data.cache.invalidate(DAILY)
 
 
 class TestOpened:
@@ -493,9 +490,11 @@ class TestOpened:
 
 def test_merged_provenance_is_that_of_the_oldest_part() -> None:
     noon = datetime(2018, 9, 1, 12, tzinfo=UTC)
-    old = Provenance("disk", 7, noon, THIRD, 2.0, (DAILY,))
-    new = Provenance("disk", 8, noon + timedelta(hours=1), THIRD, 3.0, (STATES, DAILY))
-    fresh = Provenance(DATABASE, 8, noon + timedelta(hours=2), THIRD, 4.0, (CUSTOMERS,))
-    assert Provenance.merged(new, old) == Provenance("disk", 7, noon, THIRD, 5.0, (STATES, DAILY))
-    assert Provenance.merged(old, fresh) == Provenance(DATABASE, 7, noon, THIRD, 6.0, (DAILY, CUSTOMERS))
+    daily, states, customers = (Asked(name, None, ()) for name in (DAILY, STATES, CUSTOMERS))
+    old = Provenance("disk", 7, noon, THIRD, 2.0, (daily,))
+    new = Provenance("disk", 8, noon + timedelta(hours=1), THIRD, 3.0, (states, daily))
+    fresh = Provenance(DATABASE, 8, noon + timedelta(hours=2), THIRD, 4.0, (customers,))
+    assert Provenance.merged(new, old) == Provenance("disk", 7, noon, THIRD, 5.0, (states, daily))
+    assert Provenance.merged(old, fresh) == Provenance(DATABASE, 7, noon, THIRD, 6.0, (daily, customers))
     assert Provenance.merged(old) == old
+    assert Provenance.merged(new, old, fresh).queries == (STATES, DAILY, CUSTOMERS)

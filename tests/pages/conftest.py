@@ -70,7 +70,7 @@ def ask(shop_url: str) -> Iterator[Ask]:
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch, shop_data: Data) -> None:
     """Pages show the demo shop."""
-    monkeypatch.setattr(app, "data", lambda: shop_data)
+    monkeypatch.setattr(app, "process_data", lambda: shop_data)
 
 
 @pytest.fixture
@@ -80,7 +80,8 @@ def show(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Show]:
 
         def show(url: str, **chosen: Any) -> None:
             settings = settings_for(url, tmp_path / "data", **chosen)
-            monkeypatch.setattr(app, "data", cache(lambda: stack.enter_context(opened(settings))))
+            opening = cache(lambda: stack.enter_context(opened(settings, app.leave_if_unwanted)))
+            monkeypatch.setattr(app, "process_data", opening)
 
         yield show
 

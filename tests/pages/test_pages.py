@@ -124,3 +124,19 @@ def cut(server: str, url: str) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
             (sa.make_url(url).database,),
         )
+
+
+def test_read_anew_asks_the_database_whatever_the_cache_has(
+    open_page: OpenPage, show: Show, own_shop_url: str
+) -> None:
+    show(own_shop_url)
+    page = open_page("overview")
+    before = figures(page)
+    with psycopg.connect(own_shop_url, autocommit=True) as connection:
+        connection.execute("UPDATE shop.order_payments SET payment_value = payment_value + 1000")
+        connection.execute("REFRESH MATERIALIZED VIEW dashboard.daily_sales_metrics")  # tells nobody
+    assert figures(page.run()) == before
+    page.button(key="renew tiles").click().run()
+    assert not page.exception
+    assert figures(page) != before
+    assert "computed just now" in page.caption[1].value

@@ -26,6 +26,7 @@ LAYERS = (
     ("loading",),
     ("schema",),
     ("refresh",),
+    ("telemetry",),
     ("versions",),
     ("database",),
     ("cache", "catalogue", "embedded"),

@@ -1,0 +1,146 @@
+"""The one door through which pages, commands, reports and exports read."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+
+from dashboard import embedded, schema
+from dashboard.cache import Backend, Reader, open_levels
+from dashboard.catalogue import Catalogue, catalogue
+from dashboard.data.answer import DATABASE, ERROR, STALE, Asked, Extent, Frame, Provenance
+from dashboard.data.cached import Cached, P, R
+from dashboard.data.gathering import Found, Gatherer
+from dashboard.data.question import EVER, Question
+from dashboard.data.reading import DAYS, Reading
+from dashboard.data.statement import Source
+from dashboard.database import Database
+from dashboard.errors import DatabaseUnavailable
+from dashboard.settings import Settings
+from dashboard.telemetry import Statistics
+from dashboard.versions import KnownVersions, Versions, invalidate
+from dashboard.window import Span
+
+__all__ = [
+    "DATABASE",
+    "EVER",
+    "STALE",
+    "Asked",
+    "Cached",
+    "Data",
+    "Extent",
+    "Frame",
+    "Provenance",
+    "Reading",
+    "connected",
+    "opened",
+]
+
+
+class Data:
+    """Answers to the catalogue's queries, from the cache where it has them."""
+
+    def __init__(
+        self,
+        known: Catalogue,
+        database: Database,
+        backends: Sequence[Backend],
+        settings: Settings,
+        while_waiting: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.catalogue = known
+        self.database = database
+        self.known = KnownVersions(database, settings.versions_poll_seconds)
+        self.reader = Reader(backends, settings, while_waiting)
+        self.statistics = Statistics()
+        self._settings = settings
+        source = Source(database, self.known, known[DAYS].sql)
+        self._gatherer = Gatherer(self.reader, source)
+
+    def reading(self) -> Reading:
+        """Reads that see one set of versions."""
+        return Reading(self)
+
+    def frame(
+        self, name: str, span: Span | None = None, is_fresh: bool = False, /, **params: object
+    ) -> Frame:
+        """One read by itself: see Reading."""
+        return self.reading().frame(name, span, is_fresh, **params)
+
+    def extent(self) -> Extent | None:
+        """Which days there is data for; None while there is not an order."""
+        return self.reading().extent()
+
+    def invalidate(self, tag: str) -> None:
+        """Never again use what was cached until now under a tag, or ``prefix*``: see versions.invalidate.
+
+        Other processes follow within ``versions_poll_seconds``.
+        """
+        invalidate(self.database, tag)
+        self.known.expire()
+
+    def cached(self, *, ttl: float, prefix: str) -> Callable[[Callable[P, R]], Cached[P, R]]:
+        """Decorate a function, plain or async, so that its results are cached: see Cached.
+
+        ``ttl`` is their lifetime in seconds. ``prefix`` is the tag that they are counted and invalidated under.
+        """
+        return lambda function: Cached(lambda: self, function, ttl, prefix)
+
+    def check(self) -> None:
+        """Raises DatabaseError unless the database can be read now."""
+        with self.database.snapshot() as snapshot:
+            snapshot.frame(self.catalogue[DAYS].sql)
+
+    def find(self, asked: Question, versions: Versions, *, is_fresh: bool) -> Found:
+        ttl_seconds = self._settings.ttl_seconds(asked.query.ttl)
+        return self._gatherer.find(asked, versions, ttl_seconds, is_fresh=is_fresh)
+
+    def last_good(self, asked: Question, error: DatabaseUnavailable) -> Found:
+        return self._gatherer.last_good(asked, error)
+
+    def record(self, tag: str, found: Found | None, started: float) -> None:
+        """Count a read of a query, or of a cached function, that began at ``started``; None is one that failed."""
+        elapsed_ms = (time.perf_counter() - started) * 1_000
+        if found is None:
+            self.statistics.record(tag, ERROR, elapsed_ms=elapsed_ms)
+            return
+        self.statistics.record(
+            tag,
+            found.source,
+            found.reason,
+            elapsed_ms=elapsed_ms,
+            size_bytes=int(found.value.rows.estimated_size()),
+            spent_ms=found.spent_ms,
+            saved_ms=found.saved_ms,
+            is_coalesced=found.is_coalesced,
+        )
+
+    def close(self) -> None:
+        """Cancel what is being read, and let go of the cache."""
+        self.reader.close()
+
+
+@contextmanager
+def opened(settings: Settings, while_waiting: Callable[[], None] = lambda: None) -> Iterator[Data]:
+    """The data that the settings name, ready to be read: its database migrated, its queries checked.
+
+    ``while_waiting`` is called about 20 times a second in the thread of who waits for an answer; what it
+    raises ends the waiting, and cancels the statement if nobody else waits for it.
+    """
+    levels = open_levels(settings)  # raises for a bad address before anything is started
+    with connected(settings) as database:
+        schema.prepare(database)
+        with (
+            closing(Data(catalogue(), database, levels, settings, while_waiting)) as data,
+            data.statistics.flushing(database, settings),
+        ):
+            yield data
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Database]:
+    """The database that the settings name, as it stands; starts the bundled PostgreSQL if they name none."""
+    with ExitStack() as stack:
+        url = settings.database_url and settings.database_url.get_secret_value()
+        database = Database(url or stack.enter_context(embedded.running(settings.data_dir)), settings)
+        stack.callback(database.close)
+        yield database

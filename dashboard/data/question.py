@@ -1,0 +1,87 @@
+"""A query with its parameters, and the keys of its answer and of the blocks that the answer is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from dashboard.cache import Key, blocks, key, months
+from dashboard.catalogue import Query
+from dashboard.data.answer import Asked
+from dashboard.errors import ParameterError
+from dashboard.versions import Versions
+from dashboard.window import EARLIEST, LATEST, Span
+
+EVER = Span(date(1, 1, 1), date(9999, 12, 31))
+
+# A longer range is answered as a whole: most of its blocks would be empty.
+_SPLIT_MAX_DAYS = 30 * 366
+
+# A part of an answer: a month or a year of days; None is an answer that is not split.
+Part = Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """``values`` are in the order of the query's parameters; lists among them are tuples here.
+
+    ``span`` is the range of days, if the answer is put together from blocks: then the values for start and
+    end are those of each block, and None here.
+    """
+
+    query: Query
+    values: tuple[Any, ...]
+    span: Span | None
+    asked: Asked
+
+    def parts(self) -> list[Part]:
+        return [*blocks(self.span)] if self.span else [None]
+
+    def key(self, part: Part, versions: Versions) -> Key:
+        """The key of a part, or of any other range of days, in a state of the data."""
+        return self.whole(part).at(versions.of(self.query.tags, part))
+
+    def whole(self, part: Part) -> Key:
+        """The key of a part, of no version in particular."""
+        return _key(self.query.name, self.query.sql, self.values, part)
+
+    def values_for(self, part: Part) -> list[Any]:
+        """What PostgreSQL is given for a part."""
+        edges = {"start": part.start, "end": part.end} if part else {}
+        named = zip(self.query.params, self.values, strict=True)
+        return [edges.get(name, list(value) if isinstance(value, tuple) else value) for name, value in named]
+
+
+def question(query: Query, span: Span | None, params: Mapping[str, object]) -> Question:
+    """Raises ParameterError. A query of days that gets no span is asked for all days."""
+    edges = {"start": (span or EVER).start, "end": (span or EVER).end}
+    taken: dict[str, object] = {name: day for name, day in edges.items() if name in query.params}
+    if span and not taken:
+        raise ParameterError(f"{query.name} is not about a range of days: ask it without start and end.")
+    values = query.bind({**taken, **params})
+    blocks_of = Span(span.start, span.end) if span and query.split and _is_splittable(span) else None
+    left_out = edges.keys() if blocks_of else ()
+    return Question(
+        query,
+        tuple(
+            None if name in left_out else tuple(value) if isinstance(value, list) else value
+            for name, value in zip(query.params, values, strict=True)
+        ),
+        blocks_of,
+        Asked(query.name, span, tuple(params.items())),
+    )
+
+
+def parts_of(part: Part) -> list[Part]:
+    """The smallest parts that a part is made of."""
+    return [*months(part)] if part else [None]
+
+
+def _is_splittable(span: Span) -> bool:
+    return span.days <= _SPLIT_MAX_DAYS and span.start >= EARLIEST and span.last <= LATEST
+
+
+@lru_cache(16_384)  # hashing takes longer than a hit
+def _key(tag: str, sql: str, values: tuple[Any, ...], part: Part) -> Key:
+    return key(tag, sql, values, (part.start, part.end) if part else None)

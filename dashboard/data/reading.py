@@ -1,0 +1,101 @@
+"""Reads that belong together: all of them see one set of versions."""
+
+import time
+from typing import TYPE_CHECKING
+
+from dashboard.catalogue import Catalogue
+from dashboard.data.answer import STALE, Asked, Extent, Frame, Provenance
+from dashboard.data.gathering import Found
+from dashboard.data.question import Question, question
+from dashboard.errors import DatabaseUnavailable, DataMoved, DaybookError
+from dashboard.versions import Versions
+from dashboard.window import Span
+
+if TYPE_CHECKING:
+    from dashboard.data import Data
+
+# So often is an answer put together anew because its data got a new version meanwhile.
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.05
+
+DAYS = "business/data_span"
+
+
+class Reading:
+    """The reads of one page, or of one report: what they answer fits together.
+
+    Not for several threads. Ask for a new one each time that things are to be read anew.
+    """
+
+    def __init__(self, data: "Data") -> None:
+        self._data = data
+        self._versions: Versions | None = None
+        self._seen: dict[tuple[tuple[str, ...], Span | None], int] = {}
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self._data.catalogue
+
+    def frame(
+        self, name: str, span: Span | None = None, is_fresh: bool = False, /, **params: object
+    ) -> Frame:
+        """The answer to a query, its columns as the query's file names them; stale while the database is down.
+
+        ``span`` fills the parameters start and end; a query that has them and gets none answers for all
+        days, and one that has none takes none. ``is_fresh`` asks the database, whatever the cache has.
+        Raises UnknownQuery, ParameterError, DatabaseError when the answer is not in the cache and can't be
+        had, and DataMoved when it would be of newer data than what this reading has answered before.
+        """
+        asked = question(self.catalogue[name], span, params)
+        started = time.perf_counter()
+        try:
+            found = self._found(asked, is_fresh=is_fresh)
+        except DaybookError:
+            self._data.record(name, None, started)
+            raise
+        self._data.record(name, found, started)
+        value = found.value
+        return Frame(
+            value.rows.clone(),  # the caller may change it in place
+            Provenance(
+                found.source,
+                value.version,
+                value.created,
+                value.data_through,
+                value.database_ms,
+                (asked.asked,),
+            ),
+        )
+
+    def extent(self) -> Extent | None:
+        """Which days there is data for; None while there is not an order."""
+        first_day, last_day = self.frame(DAYS).rows.row(0)
+        return Extent(first_day, last_day) if first_day else None
+
+    def renew(self, reads: tuple[Asked, ...]) -> None:
+        """Ask the database for these reads, whatever the cache has."""
+        for name, span, params in reads:
+            self.frame(name, span, True, **dict(params))
+
+    def _found(self, asked: Question, *, is_fresh: bool) -> Found:
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(attempt * _PAUSE_SECONDS)  # for a replica that lags behind
+            try:
+                versions = self._versions = self._versions or self._data.known.current()
+            except DatabaseUnavailable as error:
+                return self._data.last_good(asked, error)
+            found = self._data.find(asked, versions, is_fresh=is_fresh)
+            if found.source == STALE:
+                return found
+            if found.is_of_one_state:
+                self._seen[asked.query.tags, asked.span] = found.value.version
+                return found
+            self._move()
+        raise DataMoved("The data changed again and again while it was read. Try again in a moment.")
+
+    def _move(self) -> None:
+        """Go on with newer versions, if all that was answered before is of those, too."""
+        self._versions = self._data.known.current()
+        if any(self._versions.of(tags, span) != version for (tags, span), version in self._seen.items()):
+            raise DataMoved("The data got a new version while this was read. Read it again.")
