@@ -9,6 +9,8 @@ from functools import lru_cache
 
 from dashboard.window import Span, Unit
 
+YEAR_FROM_MONTHS = 6
+
 
 def months(span: Span) -> list[Span]:
     """The calendar months that a range touches, in order; whole ones, also at its edges."""
@@ -17,15 +19,16 @@ def months(span: Span) -> list[Span]:
 
 
 def blocks(span: Span) -> list[Span]:
-    """The fewest blocks that cover a range, in order: whole years within it, and months before and after."""
+    """Few blocks that cover a range, in order: a year of which it touches half or more, and months of others.
+
+    Decoding two dozen blocks takes longer than what they hold of days that nobody asked for.
+    """
     first, last = _months_since_zero(span.start), _months_since_zero(span.last)
-    first_whole = first if span.start == _month(first).start else first + 1
-    after_whole = last + 1 if span.end == _month(last).end else last
-    years = range(-(-first_whole // 12), after_whole // 12)
-    if not years:
-        return months(span)
-    before, after = range(first, years.start * 12), range(years.stop * 12, last + 1)
-    return [*map(_month, before), *map(_year, years), *map(_month, after)]
+    found: list[Span] = []
+    for year in range(first // 12, last // 12 + 1):
+        touched = range(max(first, year * 12), min(last, year * 12 + 11) + 1)
+        found += [_year(year)] if len(touched) >= YEAR_FROM_MONTHS else map(_month, touched)
+    return found
 
 
 def runs(parts: Iterable[Span]) -> list[Span]:

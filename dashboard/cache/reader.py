@@ -20,10 +20,13 @@ from dashboard.settings import Settings
 # How often who waits looks whether it is still wanted.
 PATIENCE_SECONDS = 0.05
 
-# A renewal that failed is tried again after this time; the answer is good for a while yet.
+# A renewal that failed, or found no answer of this version, is tried again after this time; the one that is
+# there is good for a while yet.
 HOLD_OFF_SECONDS = 5.0
 
-_THREADS = 256  # most of them wait: for a statement's turn, or for another process
+# As many as there are computations. Most of them wait: for a statement's turn, for another process, or for a
+# computation that they begin themselves, so with no thread left for that one none would ever end.
+_THREADS = 10_000
 _FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.005, 0.05
 _HELD_OFF = 10_000  # entries
 
@@ -82,7 +85,7 @@ class Reader:
                 for flight in flights:
                     leaving.callback(self._flights.leave, flight)
                 if own is not None:
-                    self._threads.submit(self._fly, own, self._answers)
+                    self._start(own, self._answers)
                 for flight in flights:
                     landed = self._awaited(flight)
                     for key in (key for key in missing if key in landed):
@@ -93,8 +96,9 @@ class Reader:
 
     def close(self) -> None:
         """Cancel what is computed, and let go of the levels."""
+        self._threads.shutdown(wait=False)  # before the others are given up, so that there will be no more
         self._flights.abandon()
-        self._threads.shutdown(cancel_futures=True)
+        self._threads.shutdown()
         self.levels.close()
 
     def _is_due(self, value: Value, now: datetime) -> bool:
@@ -105,7 +109,7 @@ class Reader:
         wanted = [key for key in keys if self._held_off.get(key, 0.0) <= now]
         flight = self._flights.depart(wanted, begin) if wanted else None
         if flight is not None:
-            self._threads.submit(self._fly, flight, self._renewed)
+            self._start(flight, self._renewed)
 
     def _awaited(self, flight: Flight) -> Mapping[Key, Landed]:
         while True:
@@ -115,6 +119,13 @@ class Reader:
                 if flight.landed.done():
                     raise  # the computation's own
             self._while_waiting()
+
+    def _start(self, flight: Flight, answers: Callable[[Flight], Mapping[Key, Landed]]) -> None:
+        try:
+            self._threads.submit(self._fly, flight, answers)
+        except RuntimeError as error:  # closed, or no thread to be had
+            self._flights.land(flight, error)  # or whoever joined it would wait for ever
+            raise
 
     def _fly(self, flight: Flight, answers: Callable[[Flight], Mapping[Key, Landed]]) -> None:
         try:
@@ -176,11 +187,17 @@ class Reader:
                 if key in locks.mine and (isinstance(one, Miss) or self._is_due(one.value, now))
             ]
             try:
-                return self._computed(flight, mine) if mine else {}
+                landed = self._computed(flight, mine) if mine else {}
             except Exception as error:
-                log.warning("%s could not be renewed, and is served a while longer: %s", mine[0].tag, error)
+                if not flight.is_abandoned:
+                    log.warning(
+                        "%s could not be renewed, and is served a while longer: %s", mine[0].tag, error
+                    )
                 self._hold_off(mine)
                 return {}
+            # A replica that lags behind has only older ones.
+            self._hold_off([key for key, one in landed.items() if one.value.version != key.version])
+            return landed
 
     def _hold_off(self, keys: Sequence[Key]) -> None:
         if len(self._held_off) > _HELD_OFF:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import lru_cache
 
 from dashboard import embedded, schema
 from dashboard.cache import Backend, Reader, open_levels
@@ -10,14 +11,14 @@ from dashboard.catalogue import Catalogue, catalogue
 from dashboard.data.answer import DATABASE, ERROR, STALE, Asked, Extent, Frame, Provenance
 from dashboard.data.cached import Cached, P, R
 from dashboard.data.gathering import Found, Gatherer
-from dashboard.data.question import EVER, Question
+from dashboard.data.question import EVER, Question, question
 from dashboard.data.reading import DAYS, Reading
 from dashboard.data.statement import Source
 from dashboard.database import Database
 from dashboard.errors import DatabaseUnavailable
 from dashboard.settings import Settings
 from dashboard.telemetry import Statistics
-from dashboard.versions import KnownVersions, Versions, invalidate
+from dashboard.versions import KnownVersions, Versions, invalidate, read_versions
 from dashboard.window import Span
 
 __all__ = [
@@ -52,6 +53,8 @@ class Data:
         self.known = KnownVersions(database, settings.versions_poll_seconds)
         self.reader = Reader(backends, settings, while_waiting)
         self.statistics = Statistics()
+        # Checking a question takes as long as finding its answer in memory.
+        self.plain_question = lru_cache(4_096)(lambda name, span: question(known[name], span, {}))
         self._settings = settings
         source = Source(database, self.known, known[DAYS].sql)
         self._gatherer = Gatherer(self.reader, source)
@@ -77,6 +80,9 @@ class Data:
         """
         invalidate(self.database, tag)
         self.known.expire()
+        # A thread may be asking for versions since before: then none that asks now would wait for it.
+        with self.database.snapshot() as snapshot:
+            self.known.learn(read_versions(snapshot))
 
     def cached(self, *, ttl: float, prefix: str) -> Callable[[Callable[P, R]], Cached[P, R]]:
         """Decorate a function, plain or async, so that its results are cached: see Cached.

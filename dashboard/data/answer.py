@@ -23,7 +23,8 @@ class Asked(NamedTuple):
 class Provenance:
     """Where an answer comes from: ``source`` is ``database``, the name of a cache, or ``stale``.
 
-    Stale is an answer of before that is served because the database does not answer. ``database_ms`` is
+    Stale is an answer of before that is served because the database does not answer; parts of it may be of
+    newer versions than the one it names, which is the oldest part's. ``database_ms`` is
     what its rows took in the database, now or then. ``data_through`` is the last business day with an order
     in the state of the data that they were read from. ``computed_at`` is that of their oldest part.
     """

@@ -1,6 +1,6 @@
 """A query with its parameters, and the keys of its answer and of the blocks that the answer is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -35,8 +35,8 @@ class Question:
     span: Span | None
     asked: Asked
 
-    def parts(self) -> list[Part]:
-        return [*blocks(self.span)] if self.span else [None]
+    def parts(self) -> Sequence[Part]:
+        return _parts(self.span)
 
     def key(self, part: Part, versions: Versions) -> Key:
         """The key of a part, or of any other range of days, in a state of the data."""
@@ -55,6 +55,9 @@ class Question:
 
 def question(query: Query, span: Span | None, params: Mapping[str, object]) -> Question:
     """Raises ParameterError. A query of days that gets no span is asked for all days."""
+    if span and (twice := {"start", "end"} & params.keys()):
+        named = " and ".join(sorted(twice, reverse=True))
+        raise ParameterError(f"{query.name} got a range of days, and {named} besides: leave one of them out.")
     edges = {"start": (span or EVER).start, "end": (span or EVER).end}
     taken: dict[str, object] = {name: day for name, day in edges.items() if name in query.params}
     if span and not taken:
@@ -76,6 +79,11 @@ def question(query: Query, span: Span | None, params: Mapping[str, object]) -> Q
 def parts_of(part: Part) -> list[Part]:
     """The smallest parts that a part is made of."""
     return [*months(part)] if part else [None]
+
+
+@lru_cache(4_096)
+def _parts(span: Part) -> tuple[Part, ...]:
+    return tuple(blocks(span)) if span else (None,)
 
 
 def _is_splittable(span: Span) -> bool:

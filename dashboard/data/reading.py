@@ -46,7 +46,9 @@ class Reading:
         Raises UnknownQuery, ParameterError, DatabaseError when the answer is not in the cache and can't be
         had, and DataMoved when it would be of newer data than what this reading has answered before.
         """
-        asked = question(self.catalogue[name], span, params)
+        asked = (
+            question(self.catalogue[name], span, params) if params else self._data.plain_question(name, span)
+        )
         started = time.perf_counter()
         try:
             found = self._found(asked, is_fresh=is_fresh)
@@ -78,24 +80,30 @@ class Reading:
             self.frame(name, span, True, **dict(params))
 
     def _found(self, asked: Question, *, is_fresh: bool) -> Found:
+        earlier: Found | None = None
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(attempt * _PAUSE_SECONDS)  # for a replica that lags behind
             try:
-                versions = self._versions = self._versions or self._data.known.current()
+                versions = self._versions or self._move()
             except DatabaseUnavailable as error:
                 return self._data.last_good(asked, error)
             found = self._data.find(asked, versions, is_fresh=is_fresh)
             if found.source == STALE:
                 return found
-            if found.is_of_one_state:
+            found = found.after(earlier)
+            if not found.is_as_asked:
+                self._versions = None
+            if found.is_of_one_state and (found.is_as_asked or not self._seen):
                 self._seen[asked.query.tags, asked.span] = found.value.version
                 return found
-            self._move()
+            earlier = found
         raise DataMoved("The data changed again and again while it was read. Try again in a moment.")
 
-    def _move(self) -> None:
-        """Go on with newer versions, if all that was answered before is of those, too."""
-        self._versions = self._data.known.current()
-        if any(self._versions.of(tags, span) != version for (tags, span), version in self._seen.items()):
+    def _move(self) -> Versions:
+        """Go on with the newest versions, if all that was answered before is of those, too."""
+        newest = self._data.known.current()
+        if any(newest.of(tags, span) != version for (tags, span), version in self._seen.items()):
             raise DataMoved("The data got a new version while this was read. Read it again.")
+        self._versions = newest
+        return newest
