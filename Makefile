@@ -4,7 +4,7 @@ RUN := $(VENV)/bin/python
 PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench screenshots clean
+.PHONY: help run test check format bench soak screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ format: $(VENV)/tests ## format the code and mend what the linter can
 
 bench: $(VENV)/tests ## measure against what it is compared to, side by side
 	$(RUN) -m bench
+
+soak: $(VENV)/tests ## read for ten minutes under writes and faults, and check every answer
+	$(RUN) -m bench.soak
 
 screenshots: $(VENV)/tests ## take the pictures in docs/screenshots/ of the dashboard at http://localhost:$(PORT)
 	$(RUN) docs/screenshots.py http://localhost:$(PORT)
