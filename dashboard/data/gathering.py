@@ -130,11 +130,8 @@ class _Gathering:
     def found(self) -> Found:
         units = self._question.parts()
         value = _answer(self._question, units, [self._values[unit] for unit in units])
-        if self._is_as_asked:  # blocks reach over the range, and so may their versions
-            version = self._versions.of(self._question.query.tags, self._question.span)
-            value = replace(value, version=version)
         return Found(
-            value,
+            replace(value, version=self._version()),
             DATABASE if self._is_computed or "" in self._sources else self._lowest(),
             self._reason if self._is_computed or self._owes else "",  # months that make a year are no miss
             self._owes and not self._is_computed,
@@ -142,6 +139,14 @@ class _Gathering:
             self._saved_ms,
             self._is_as_asked or (len(self._read_at) == 1 and not self._is_behind),  # one snapshot's, or not
             self._is_as_asked,
+        )
+
+    def _version(self) -> int:
+        """That of the range, which blocks reach over, and so may their versions."""
+        if self._is_as_asked:
+            return self._versions.of(self._question.query.tags, self._question.span)
+        return max(
+            self._values[part].version for part in parts_of(self._question.span) if part in self._values
         )
 
     def _key(self, part: Part) -> Key:

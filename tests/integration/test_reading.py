@@ -209,6 +209,17 @@ class TestOneState:
             reading.frame(DAILY, YEAR)
         assert data.frame(STATES, YEAR).provenance.version > version
 
+    def test_a_newer_snapshot_s_version_is_that_of_the_months_that_were_asked_for(
+        self, data: Data, database: Database
+    ) -> None:
+        data.frame(CUSTOMERS, top=1)
+        version = pay(database, 70, MARCH)
+        pay(database, 60, Span(date(2018, 12, 1), date(2019, 1, 1)))
+        reading = data.reading()
+        frame = reading.frame(DAILY, Span(date(2018, 1, 1), date(2018, 9, 1)))
+        assert (revenue(frame), frame.provenance.version) == (770, version)
+        assert revenue(reading.frame(STATES)) == 1_200
+
     def test_an_invalidation_between_two_reads_is_a_new_state(self, data: Data) -> None:
         reading = data.reading()
         reading.frame(DAILY)
