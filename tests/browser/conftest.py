@@ -20,7 +20,7 @@ from dashboard.settings import ROOT, Settings
 from tests import shop
 from tests.servers import wait_until
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 expect.set_options(timeout=WAIT_MS)
 
 STRANGE_CATEGORY = "<b>$x$</b> [a](b) & &lt;i&gt;"
@@ -62,7 +62,7 @@ class Daybook:
     def interrupt(self) -> int:
         """What Ctrl-C does; the exit status."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def close(self) -> None:
         self.process.kill()

@@ -37,7 +37,7 @@ class Computing:
 
     def run(self, keys: Sequence[Key]) -> Mapping[Key, Value]:
         self.runs.append(tuple(keys))
-        assert self.may_end.wait(20)
+        assert self.may_end.wait(60)
         if self.error:
             raise self.error
         return {key: answer(version=key.version) for key in keys}
@@ -124,7 +124,7 @@ def test_who_waits_gets_the_error_of_the_process_that_computes(
     reader = open_reader()
     has_seen_the_lock = asking_for_locks(reader)
     second = waits(pool, reader, asked, theirs)
-    assert has_seen_the_lock.wait(20)
+    assert has_seen_the_lock.wait(60)
     failing.may_end.set()
     theirs.may_end.set()
     assert isinstance(first.exception(), StatementTimeout)
@@ -145,7 +145,7 @@ def test_a_stranger_s_error_says_where_it_comes_from(
     reader = open_reader()
     has_seen_the_lock = asking_for_locks(reader)
     second = waits(pool, reader, asked, Computing())
-    assert has_seen_the_lock.wait(20)
+    assert has_seen_the_lock.wait(60)
     failing.may_end.set()
     assert isinstance(second.exception(), ComputationFailed)
     assert "ZeroDivisionError" in str(second.exception())

@@ -40,7 +40,7 @@ Admin = Callable[..., list[tuple[Any, ...]]]
 
 DAILY, CUSTOMERS, STATES = "business/daily_sales", "business/customers", "business/sales_by_state"
 FIRST, SECOND, THIRD = date(2018, 1, 31), date(2018, 2, 1), date(2018, 2, 2)
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 NOWHERE = "postgresql://daybook:hunter2@127.0.0.1:1/shop"
 SOON_SECONDS, NEVER_SECONDS = 0.05, 3_600.0
 

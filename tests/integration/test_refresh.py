@@ -380,7 +380,7 @@ def in_background(*works: Callable[[], object]) -> Iterator[Callable[[], None]]:
 
 def wait_for_a_waiting_session(admin: Admin) -> None:
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not admin(waiting):
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -21,7 +21,7 @@ from tests.servers import wait_until
 Admin = Callable[..., list[tuple[object, ...]]]
 
 DAILY, CUSTOMERS = "business/daily_sales", "business/customers"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 PROCESS = f"""
 import sys
 from dashboard.database import Database

@@ -16,7 +16,7 @@ from dashboard.data import Data, opened
 from dashboard.settings import ROOT, Settings
 from tests import shop
 
-SECONDS = 30
+SECONDS = 60
 
 OpenPage = Callable[..., AppTest]
 Show = Callable[..., None]

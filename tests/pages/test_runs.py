@@ -155,7 +155,7 @@ class Tab:
         self._link.close()
 
     def _next(self) -> ForwardMsg:
-        return ForwardMsg.FromString(self._link.recv(timeout=20, decode=False))
+        return ForwardMsg.FromString(self._link.recv(timeout=60, decode=False))
 
 
 @contextmanager
