@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import date
+from decimal import Decimal
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from dashboard.cache import Backend, Key, Miss, Value, open_levels
 from dashboard.catalogue import catalogue
-from dashboard.data import Data
+from dashboard.data import Data, Frame
 from dashboard.database import Database, Writer
 from dashboard.refresh import refresh_views
 from dashboard.settings import Settings
@@ -44,6 +45,16 @@ def wait_until(is_so: Callable[[], object], what: str = "it is so") -> None:
     while not is_so():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
         time.sleep(0.01)
+
+
+def rounds_until(is_so: Callable[[], object]) -> Iterator[int]:
+    """1, 2, 3 … until it is so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for number in count(1):
+        if is_so():
+            return
+        assert time.monotonic() < deadline, f"{number} rounds in vain"
+        yield number
 
 
 @contextmanager
@@ -99,6 +110,12 @@ def refresh(database: Database, *names: str) -> None:
     with database.writer() as writer:
         views = [catalogue().view(name) for name in names] if names else None
         refresh_views(writer, reason="test", views=views)
+
+
+def revenue(frame: Frame) -> Decimal:
+    total = frame.rows["total_revenue"].sum()
+    assert isinstance(total, Decimal)
+    return total
 
 
 def bump_months(writer: Writer, relation: str, months: Sequence[date]) -> int:
