@@ -67,6 +67,7 @@ def test_page_without_an_order_says_what_to_run(
         expect(heading(page, "Overview")).to_be_visible()
         expect(page.get_by_text("python -m dashboard load demo")).to_be_visible()
         expect(page.get_by_test_id("stPlotlyChart")).to_have_count(0)
+        settled(page).context.close()
 
 
 def test_choices_by_mouse_land_in_a_link_that_shows_the_same_to_somebody_else(
