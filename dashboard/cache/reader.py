@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -112,13 +112,10 @@ class Reader:
             self._start(flight, self._renewed)
 
     def _awaited(self, flight: Flight) -> Mapping[Key, Landed]:
-        while True:
-            try:
-                return flight.landed.result(PATIENCE_SECONDS)
-            except TimeoutError:
-                if flight.landed.done():
-                    raise  # the computation's own
+        # A computation may fail with a TimeoutError of its own, so a wait's is not asked for.
+        while not wait([flight.landed], PATIENCE_SECONDS).done:
             self._while_waiting()
+        return flight.landed.result()
 
     def _start(self, flight: Flight, answers: Callable[[Flight], Mapping[Key, Landed]]) -> None:
         try:

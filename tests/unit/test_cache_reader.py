@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,6 +110,27 @@ def test_who_asks_later_finds_it(reader: Reader) -> None:
         reader.obtain([KEY], computing)
     assert computing.runs == [(KEY,)]
     assert kept(reader, KEY) is not None
+
+
+def test_an_answer_that_comes_as_patience_ends_is_an_answer(
+    open_reader: Callable[..., Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computing = Computing()
+    computing.may_end.clear()
+
+    class Landing(Future[Any]):
+        """Lands just after somebody has waited in vain."""
+
+        def result(self, timeout: float | None = None) -> Any:
+            if timeout is None:
+                return super().result()
+            computing.may_end.set()
+            super().result()
+            raise TimeoutError
+
+    monkeypatch.setattr("dashboard.cache.flight.Future", Landing)
+    reader = open_reader(while_waiting=computing.may_end.set)
+    assert reader.obtain([KEY], computing)[0].keys() == {KEY}
 
 
 def test_a_reader_computes_only_what_nobody_else_does(reader: Reader, pool: ThreadPoolExecutor) -> None:
