@@ -201,7 +201,7 @@ def test_server_that_died_under_a_living_user_is_started_by_the_next(prepared: P
     with running(prepared) as url:
         postmaster = _postmaster(prepared)
         postmaster.kill()
-        psutil.wait_procs([postmaster], timeout=30)
+        psutil.wait_procs([postmaster], timeout=120)
         with running(prepared):
             assert _ask(url, "SELECT answer FROM kept") == (42,)
     assert _servers(prepared) == []
@@ -418,7 +418,7 @@ def _user(home: Path, become: tuple[str, ...] = ()) -> Iterator[subprocess.Popen
     ) as process:
         try:
             yield process
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)
         finally:
             process.kill()
 
@@ -461,7 +461,7 @@ def _kill_servers(home: Path) -> None:
     servers = _servers(home)
     for process in servers:
         process.kill()
-    psutil.wait_procs(servers, timeout=30)
+    psutil.wait_procs(servers, timeout=120)
 
 
 def _until(condition: Callable[[], bool]) -> None:

@@ -379,7 +379,7 @@ def test_page_that_is_not_there_ends_the_program(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert ended.returncode == 3
     assert "none.py" in ended.stderr
