@@ -59,6 +59,10 @@ class DataMoved(DatabaseError):
     """The data got a new version between reads that must see one."""
 
 
+class RefreshFailed(DaybookError):
+    """Views could not be filled, and keep their old rows."""
+
+
 class EmbeddedError(DaybookError):
     """The bundled PostgreSQL could not be initialised, started or stopped."""
 

@@ -9,14 +9,17 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from dashboard.catalogue import Catalogue, catalogue
+from dashboard.changes import track
 from dashboard.database import READER_ROLE, Database, StatementRefused, Writer
 from dashboard.errors import CatalogueError, DatabaseError, MissingRights, NewerSchema
+from dashboard.job_tables import SCHEMA, prepare_jobs
 from dashboard.refresh import build_views
 from dashboard.settings import ROOT
 
 log = logging.getLogger(__name__)
 
-SCHEMAS = ("shop", "dashboard")
+READ = ("shop", "dashboard")
+SCHEMAS = (*READ, SCHEMA)
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('daybook schema'))"
 # to_regclass fails where the user lacks USAGE, before it can be said what is lacking.
@@ -53,11 +56,11 @@ _GRANTS = (
 )
 
 
-def prepare(database: Database) -> None:
+def prepare(database: Database, tracking: str = "triggers") -> None:
     """Make the database ready to be read: migrated, with its views, every query checked against it.
 
-    Does nothing but look when all is in place. Raises MissingRights, NewerSchema, DatabaseError, and
-    CatalogueError for a query that PostgreSQL can't prepare.
+    ``tracking`` is ``DASHBOARD_CHANGE_TRACKING``. Does nothing but look when all is in place. Raises
+    MissingRights, NewerSchema, DatabaseError, and CatalogueError for a query that PostgreSQL can't prepare.
     """
     with database.connection() as connection:
         writer = database.writing(connection)
@@ -65,8 +68,10 @@ def prepare(database: Database) -> None:
         if _migrate(connection, writer):
             _count_statements(writer)
         build_views(writer)
-        if writer.rows(_UNREADABLE, {"schemas": list(SCHEMAS)}):
+        if writer.rows(_UNREADABLE, {"schemas": list(READ)}):
             _grant_reading(writer)
+    prepare_jobs(database)
+    track(database, tracking)
     check_queries(database, catalogue())
 
 

@@ -61,6 +61,34 @@ class Settings(BaseSettings):
         2.0, description="Longest time until a process notices that the data has a new version."
     )
 
+    change_tracking: Literal["triggers", "poll", "off"] = Field(
+        "triggers",
+        description="How changes of the shop are noticed. triggers: of its tables, which log the days. "
+        "poll: by PostgreSQL's counts of changed rows. off: not at all.",
+    )
+    changes_poll_seconds: Seconds = Field(1.0, description="Time between two looks for changes of the shop.")
+
+    refresh_timeout_seconds: Seconds = Field(
+        600.0, description="Longest time that one statement of a view's refresh may run."
+    )
+
+    worker: Literal["inline", "off"] = Field(
+        "inline",
+        description="Who runs jobs. inline: each server, beside its pages. off: no server; start "
+        "`python -m dashboard worker`.",
+    )
+    worker_grace_seconds: Seconds = Field(
+        5.0, description="Time in which running jobs may finish when their worker is stopped."
+    )
+    full_refresh_cron: str = Field(
+        "30 3 * * *",
+        description="When all views are refreshed, changed or not: minute, hour, day, month, weekday, in UTC.",
+    )
+    keep_jobs_days: int = Field(7, gt=0, description="Age at which finished jobs are deleted.")
+    keep_refreshes_days: int = Field(
+        90, gt=0, description="Age at which the history of refreshes is deleted."
+    )
+
     cache: Literal["auto", "memory", "null"] = Field(
         "auto",
         description="auto: in memory, and below it in Redis if there is a REDIS_URL, else on disk. "
@@ -103,6 +131,12 @@ class Settings(BaseSettings):
     statistics_flush_seconds: Seconds = Field(
         5.0, description="Time between two writes of a process's read statistics to the database."
     )
+    warm_up_seconds: float = Field(
+        30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Time after a refresh in which the most-read answers are made ready; 0 turns it off.",
+    )
 
     demo_orders: int = Field(100_000, gt=0, description="Orders in the demo shop of a first start.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
@@ -124,6 +158,17 @@ class Settings(BaseSettings):
             Locale.parse(value)
         except (UnknownLocaleError, ValueError) as error:
             raise ValueError("not a known locale; write one like en_US or pt_BR") from error
+        return value
+
+    @field_validator("full_refresh_cron")
+    @classmethod
+    def _known_schedule(cls, value: str) -> str:
+        from croniter import croniter  # noqa: PLC0415 - takes 80 ms to import, and few set one
+
+        try:
+            croniter(value).get_next()  # there is none on the 31st of February
+        except ValueError as error:
+            raise ValueError("no time; write five fields like 30 3 * * * (each day at 03:30)") from error
         return value
 
     @field_validator("currency")

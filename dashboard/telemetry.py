@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
+from dashboard import demand
 from dashboard.catalogue import catalogue
 from dashboard.database import Database, Snapshot
 from dashboard.errors import DatabaseError, DatabaseUnavailable, StatementTimeout
@@ -32,6 +33,7 @@ ELAPSED_BOUNDS_MS = (
 KEPT_MINUTES = 60
 RETENTION_DAYS = 30
 PRUNE_SECONDS = 3_600.0
+DEMAND_FLUSH_SECONDS = 60.0  # its rows are a day's, and written whole each time
 
 # A refusal, such as a missing right, is put right by a person if at all; each attempt is an error in
 # PostgreSQL's log.
@@ -78,6 +80,7 @@ class Statistics:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.process = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
+        self.demand = demand.Demand(self.process, clock)
         self.dropped_reads = 0
         self._clock = clock
         self._counting = threading.Lock()
@@ -202,6 +205,7 @@ class _Flusher:
         self._statistics = statistics
         self._database = database
         self._flush_seconds = flush_seconds
+        self._demand_at = 0.0
         self._prune_at = 0.0
         self._trouble: type[DatabaseError] | None = None
 
@@ -209,12 +213,13 @@ class _Flusher:
         wait_seconds = self._flush_seconds
         while not stop.wait(wait_seconds):
             wait_seconds = self._flush()
+        self._demand_at = 0.0
         self._flush()
 
     def _flush(self) -> float:
         """Write and prune; how long to wait until the next time."""
         try:
-            written = self._statistics.flush(self._database)
+            written = self._statistics.flush(self._database) + self._flush_demand()
             if written and time.monotonic() >= self._prune_at:
                 self._prune_at = time.monotonic() + PRUNE_SECONDS
                 prune(self._database)
@@ -230,6 +235,12 @@ class _Flusher:
             log.info("statistics of reads are written again; %d reads are lost", dropped)
         return self._flush_seconds
 
+    def _flush_demand(self) -> int:
+        if time.monotonic() < self._demand_at:
+            return 0
+        self._demand_at = time.monotonic() + DEMAND_FLUSH_SECONDS
+        return self._statistics.demand.flush(self._database)
+
     def _complain(self, error: DatabaseError) -> None:
         """Say it once for each kind of trouble, until a write succeeds."""
         if type(error) is not self._trouble:
@@ -238,9 +249,10 @@ class _Flusher:
 
 
 def prune(database: Database) -> None:
-    """Delete the statistics of minutes more than ``RETENTION_DAYS`` ago."""
+    """Delete the statistics of minutes more than ``RETENTION_DAYS`` ago, and what was asked too long ago."""
     with database.writer() as writer:
         writer.execute(_PRUNE, {"days": RETENTION_DAYS})
+        demand.prune(writer)
 
 
 def recent(snapshot: Snapshot, minutes: int) -> pl.DataFrame:

@@ -35,10 +35,11 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of whoever runs the tests reaches a test."""
+    """No setting of whoever runs the tests reaches a test. Jobs run only where a test wants them to."""
     for name in list(os.environ):
         if name.startswith(PREFIX) or name in ("DATABASE_URL", "REDIS_URL"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("DASHBOARD_WORKER", "off")
 
 
 @pytest.fixture

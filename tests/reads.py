@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 import sqlalchemy as sa
 
+from dashboard import versions
 from dashboard.cache import Backend, Key, Miss, Value, open_levels
 from dashboard.catalogue import catalogue
 from dashboard.data import Data, Frame
@@ -28,11 +29,6 @@ NEVER_SECONDS = 3_600.0
 
 _numbers = count(1)
 
-_BUMP_MONTHS = """
-INSERT INTO dashboard.versions (relation, month, version)
-SELECT %(relation)s, month, (SELECT max(version) + 1 FROM dashboard.versions) FROM unnest(%(months)s::date[]) AS month
-ON CONFLICT (relation, month) DO UPDATE SET version = excluded.version
-"""
 _COUNTED = """
 SELECT coalesce(sum(calls), 0)::int, coalesce(sum(rows), 0)::int
 FROM pg_stat_statements JOIN pg_database ON pg_database.oid = dbid
@@ -119,9 +115,8 @@ def revenue(frame: Frame) -> Decimal:
 
 
 def bump_months(writer: Writer, relation: str, months: Sequence[date]) -> int:
-    """Give months of a relation one new version."""
-    writer.execute("LOCK TABLE dashboard.versions IN SHARE ROW EXCLUSIVE MODE")
-    writer.execute(_BUMP_MONTHS, {"relation": relation, "months": list(months)})
+    """Give months of a relation one new version, and tell which."""
+    versions.bump_months(writer, relation, months)
     [(version,)] = writer.rows("SELECT max(version) FROM dashboard.versions")
     return int(version)
 

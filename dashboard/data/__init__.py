@@ -13,12 +13,13 @@ from dashboard.data.cached import Cached, P, R
 from dashboard.data.gathering import Found, Gatherer
 from dashboard.data.question import EVER, Question, question
 from dashboard.data.reading import DAYS, Reading
+from dashboard.data.shown import Shown
 from dashboard.data.statement import Source
 from dashboard.database import Database
 from dashboard.errors import DatabaseUnavailable
 from dashboard.settings import Settings
 from dashboard.telemetry import Statistics
-from dashboard.versions import KnownVersions, Versions, invalidate, read_versions
+from dashboard.versions import KnownVersions, Versions, invalidate, listening, read_versions
 from dashboard.window import Span
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Frame",
     "Provenance",
     "Reading",
+    "Shown",
     "connected",
     "opened",
 ]
@@ -59,9 +61,9 @@ class Data:
         source = Source(database, self.known, known[DAYS].sql)
         self._gatherer = Gatherer(self.reader, source)
 
-    def reading(self) -> Reading:
-        """Reads that see one set of versions."""
-        return Reading(self)
+    def reading(self, *, is_asked: bool = True) -> Reading:
+        """Reads that see one set of versions; those that nobody asked for are not counted."""
+        return Reading(self, is_asked=is_asked)
 
     def frame(
         self, name: str, span: Span | None = None, is_fresh: bool = False, /, **params: object
@@ -134,10 +136,11 @@ def opened(settings: Settings, while_waiting: Callable[[], None] = lambda: None)
     """
     levels = open_levels(settings)  # raises for a bad address before anything is started
     with connected(settings) as database:
-        schema.prepare(database)
+        schema.prepare(database, settings.change_tracking)
         with (
             closing(Data(catalogue(), database, levels, settings, while_waiting)) as data,
             data.statistics.flushing(database, settings),
+            listening(database, data.known),
         ):
             yield data
 

@@ -68,11 +68,11 @@ def question(query: Query, span: Span | None, params: Mapping[str, object]) -> Q
     return Question(
         query,
         tuple(
-            None if name in left_out else tuple(value) if isinstance(value, list) else value
+            None if name in left_out else _frozen(value)
             for name, value in zip(query.params, values, strict=True)
         ),
         blocks_of,
-        Asked(query.name, span, tuple(params.items())),
+        Asked(query.name, span, tuple((name, _frozen(value)) for name, value in params.items())),
     )
 
 
@@ -84,6 +84,10 @@ def parts_of(part: Part) -> list[Part]:
 @lru_cache(4_096)
 def _parts(span: Part) -> tuple[Part, ...]:
     return tuple(blocks(span)) if span else (None,)
+
+
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _is_splittable(span: Span) -> bool:

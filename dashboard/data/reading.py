@@ -1,12 +1,14 @@
 """Reads that belong together: all of them see one set of versions."""
 
 import time
+from datetime import date
 from typing import TYPE_CHECKING
 
 from dashboard.catalogue import Catalogue
 from dashboard.data.answer import STALE, Asked, Extent, Frame, Provenance
 from dashboard.data.gathering import Found
 from dashboard.data.question import Question, question
+from dashboard.data.shown import Shown
 from dashboard.errors import DatabaseUnavailable, DataMoved, DaybookError
 from dashboard.versions import Versions
 from dashboard.window import Span
@@ -27,10 +29,15 @@ class Reading:
     Not for several threads. Ask for a new one each time that things are to be read anew.
     """
 
-    def __init__(self, data: "Data") -> None:
+    def __init__(self, data: "Data", *, is_asked: bool = True) -> None:
         self._data = data
+        self._is_asked = is_asked
+        self._watermark: date | None = None
         self._versions: Versions | None = None
         self._seen: dict[tuple[tuple[str, ...], Span | None], int] = {}
+        self._asked: dict[tuple[tuple[str, ...], Span | None], int] = {}  # also what could not be had
+        self._extents: set[Extent | None] = set()
+        self._newest = 0
 
     @property
     def catalogue(self) -> Catalogue:
@@ -53,9 +60,12 @@ class Reading:
         try:
             found = self._found(asked, is_fresh=is_fresh)
         except DaybookError:
-            self._data.record(name, None, started)
+            if self._is_asked:
+                self._data.record(name, None, started)
             raise
-        self._data.record(name, found, started)
+        if self._is_asked:
+            self._data.record(name, found, started)
+            self._data.statistics.demand.count(asked.asked, self._watermark if span else None)
         value = found.value
         return Frame(
             value.rows.clone(),  # the caller may change it in place
@@ -72,7 +82,24 @@ class Reading:
     def extent(self) -> Extent | None:
         """Which days there is data for; None while there is not an order."""
         first_day, last_day = self.frame(DAYS).rows.row(0)
-        return Extent(first_day, last_day) if first_day else None
+        extent = Extent(first_day, last_day) if first_day else None
+        self._watermark = extent.watermark if extent else None
+        self._extents.add(extent)
+        return extent
+
+    def shown(self) -> Shown:
+        """What was answered until now, to be compared with what would be answered later.
+
+        Most changes change no extent, so this counts as what it is, not as its version.
+        """
+        looks_at = self.catalogue[DAYS].tags
+        parts = [(*part, at) for part, at in (self._asked | self._seen).items() if part != (looks_at, None)]
+        return Shown(self._newest, tuple(self._extents), tuple(parts))
+
+    def is_outdated(self) -> bool:
+        """Whether this would be answered with something newer now, as far as the process knows."""
+        versions = self._data.known.current()
+        return self.shown().is_outdated(versions, self._data.reading(is_asked=False).extent())
 
     def renew(self, reads: tuple[Asked, ...]) -> None:
         """Ask the database for these reads, whatever the cache has."""
@@ -88,6 +115,8 @@ class Reading:
                 versions = self._versions or self._move()
             except DatabaseUnavailable as error:
                 return self._data.last_good(asked, error)
+            self._newest = versions.newest
+            self._asked[asked.query.tags, asked.span] = versions.of(asked.query.tags, asked.span)
             found = self._data.find(asked, versions, is_fresh=is_fresh)
             if found.source == STALE:
                 return found

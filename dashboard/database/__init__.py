@@ -1,7 +1,6 @@
 """Connections to PostgreSQL: reads in one snapshot under a read-only role, writes in one transaction."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,22 +9,20 @@ import sqlalchemy as sa
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from dashboard.database import notices
 from dashboard.database.cancellation import Cancellation, Stopper
+from dashboard.database.faults import BUSY, Conflict, LockTaken, explained
 from dashboard.database.places import Places
 from dashboard.database.snapshot import Prepared, Snapshot, StatementRefused
-from dashboard.errors import (
-    DatabaseError,
-    DatabaseUnavailable,
-    MissingRights,
-    SettingsError,
-    StatementTimeout,
-)
+from dashboard.errors import SettingsError
 from dashboard.settings import Settings
 
 __all__ = [
     "READER_ROLE",
     "Cancellation",
+    "Conflict",
     "Database",
+    "LockTaken",
     "Prepared",
     "Snapshot",
     "StatementRefused",
@@ -48,14 +45,17 @@ SELECT set_config('default_transaction_read_only', 'on', false),
           AND has_schema_privilege(oid, to_regnamespace('dashboard')::oid, 'USAGE'))
 """  # noqa: S608 - a constant
 
-_BUSY = "All connections to PostgreSQL that are kept for this are busy: try again in a moment."
-
 
 class Writer:
     """One transaction that may change the database."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
+
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """The driver's own, for a library that writes in this transaction."""
+        return self._connection
 
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> int:
         """Run a statement whose parameters are written ``%(name)s``; the number of rows it touched."""
@@ -74,7 +74,7 @@ class Writer:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A part of the transaction that is undone alone when it fails."""
-        with _explained(), self._connection.transaction():
+        with explained(), self._connection.transaction():
             yield
 
 
@@ -91,14 +91,17 @@ class Database:
             f"All {number} statements at a time are taken, and no place was left within {timeout_seconds:g} s. "
             "Try again, or raise DASHBOARD_MAX_STATEMENTS.",
         )
-        self._quick_reads = Places(_QUICK_READS, timeout_seconds, _BUSY)
+        self._quick_reads = Places(_QUICK_READS, timeout_seconds, BUSY)
         timeout_ms = max(1, round(timeout_seconds * 1_000))  # 0 would be none
-        common = {
+        self._common: dict[str, Any] = {
             "connect_timeout": max(2, round(settings.connect_timeout_seconds)),  # libpq takes less for 2
             "client_encoding": "utf8",
         }
         self._writers = sa.create_engine(
-            self._url, pool_size=1, pool_pre_ping=True, connect_args=common | {"application_name": "daybook"}
+            self._url,
+            pool_size=1,
+            pool_pre_ping=True,
+            connect_args=self._common | {"application_name": "daybook"},
         )
         # No prepared statements: a session's would fail for good once a view has other columns.
         only_reading = {"application_name": "daybook reader", "prepare_threshold": None}
@@ -108,7 +111,7 @@ class Database:
             max_overflow=0,
             pool_pre_ping=True,
             isolation_level="REPEATABLE READ",
-            connect_args=common | only_reading,
+            connect_args=self._common | only_reading,
         )
 
         @sa.event.listens_for(self._readers, "connect")
@@ -127,7 +130,7 @@ class Database:
         places = self._quick_reads if cancellation is None else self._statements
         cancellation = cancellation or Cancellation()
         with (
-            _explained(),
+            explained(),
             places.taken(cancellation),
             self._readers.connect() as connection,
             _dropped_if_broken(connection),
@@ -150,9 +153,15 @@ class Database:
         cancellation.check()
 
     @contextmanager
-    def writer(self) -> Iterator[Writer]:
-        """One transaction that is committed at the end, or undone when its block raises."""
-        with self.connection() as connection:
+    def writer(self, cancellation: Cancellation | None = None) -> Iterator[Writer]:
+        """One transaction that is committed at the end, or undone when its block raises.
+
+        Raises StatementCancelled when it was given up before its end.
+        """
+        with (
+            self.connection() as connection,
+            self._stopped_by(cancellation or Cancellation(), connection),
+        ):
             yield self.writing(connection)
 
     @staticmethod
@@ -163,8 +172,26 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
         """The same transaction as ``writer``, as SQLAlchemy's connection, for Alembic."""
-        with _explained(), self._writers.begin() as connection, _dropped_if_broken(connection):
+        with explained(), self._writers.begin() as connection, _dropped_if_broken(connection):
             yield connection
+
+    @contextmanager
+    def listening(self, channel: str, on_notice: Callable[[], None]) -> Iterator[None]:
+        """While the block lasts, a thread calls ``on_notice`` for what other sessions NOTIFY on a channel.
+
+        It is also called after each connection that the thread makes, since something may have gone unheard.
+        """
+
+        def connect() -> psycopg.Connection[Any]:
+            only_listening = {"application_name": "daybook listener", "keepalives_idle": 30}
+            return psycopg.connect(_conninfo(self._url), autocommit=True, **self._common | only_listening)
+
+        with notices.listening(connect, channel, on_notice):
+            yield
+
+    def conninfo(self, name: str) -> str:
+        """How libpq connects to this database, for an application of that name; holds the password."""
+        return make_conninfo(_conninfo(self._url), application_name=name, **self._common)
 
     def psql_environment(self) -> dict[str, str]:
         """Variables by which libpq's programs connect to this database; holds the password."""
@@ -218,35 +245,3 @@ def _driver(connection: sa.Connection) -> psycopg.Connection[Any]:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn the driver's errors into ours; their messages hold no password."""
-    try:
-        yield
-    except (sa.exc.DBAPIError, psycopg.Error) as error:
-        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        raise _translated(cause) from error
-    except sa.exc.TimeoutError as error:
-        raise DatabaseUnavailable(_BUSY) from error
-
-
-def _translated(cause: BaseException | None) -> DatabaseError:
-    message = re.sub(r"\s+", " ", str(cause)).rstrip(" .?")
-    match cause:
-        case psycopg.errors.QueryCanceled():
-            return StatementTimeout(
-                f"PostgreSQL stopped a statement: {message}. Narrow the range, or raise "
-                "DASHBOARD_STATEMENT_TIMEOUT_SECONDS."
-            )
-        case psycopg.errors.InsufficientPrivilege():
-            return MissingRights(f"The database user lacks a right: {message}.")
-        case psycopg.OperationalError() if cause.sqlstate is None or cause.sqlstate[:2] in ("08", "57"):
-            return DatabaseUnavailable(
-                f"PostgreSQL does not answer: {message}. Check that it runs, and DATABASE_URL."
-            )
-        case psycopg.DataError() if cause.sqlstate is None:
-            return DatabaseError(f"A value can't be exchanged with PostgreSQL: {message}.")
-        case _:
-            return DatabaseError(f"PostgreSQL refused a statement: {message}.")

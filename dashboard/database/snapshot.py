@@ -1,6 +1,7 @@
 """Reads: SQL in, polars frames out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import tuple_row
 
+from dashboard.database.faults import explained
 from dashboard.errors import DatabaseError
 
 _DIGITS = 38  # of polars' decimals
@@ -69,6 +71,12 @@ class Snapshot:
     def share(self, table: str) -> None:
         """Keep others from locking a table exclusively. Before the first read, which fixes what is seen."""
         self._connection.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Reads that fail alone: those after them see the same state. Not before the first read, which fixes it."""
+        with explained(), self._connection.transaction():
+            yield
 
     def prepare(self, sql: str) -> Prepared:
         """Ask PostgreSQL to prepare a statement without running it. Raises StatementRefused."""

@@ -1,5 +1,6 @@
 """Windows of time: presets, half-open ranges, grain, comparison, watermark. Pure."""
 
+from dashboard.window.moving import moved
 from dashboard.window.preset import ALL, CUSTOM, DEFAULT, PRESETS, Preset
 from dashboard.window.span import EARLIEST, LATEST, Bucket, Grain, Span, Unit, bucket_start
 from dashboard.window.window import AUTO_GRAIN, Comparison, Window
@@ -20,4 +21,5 @@ __all__ = [
     "Unit",
     "Window",
     "bucket_start",
+    "moved",
 ]

@@ -1,20 +1,16 @@
 -- One row a customer (a person, not an order's customer_id): orders, spending, recency and segment.
 -- Recency counts the days up to the last order of the whole shop, so it does not depend on the clock.
 CREATE MATERIALIZED VIEW dashboard.customer_metrics AS
-WITH paid AS (
-    SELECT order_id, sum(payment_value) AS payment_value
-    FROM shop.order_payments
-    GROUP BY order_id
-), people AS (
+WITH people AS (
     SELECT
         c.customer_unique_id,
         min(o.purchase_date) AS first_order,
         max(o.purchase_date) AS last_order,
-        count(*) AS total_orders,
-        coalesce(sum(paid.payment_value), 0)::numeric(16, 2) AS total_spent
+        count(DISTINCT o.order_id) AS total_orders, -- an order comes once for each of its payments
+        coalesce(sum(p.payment_value), 0)::numeric(16, 2) AS total_spent
     FROM shop.orders AS o
     JOIN shop.customers AS c USING (customer_id)
-    LEFT JOIN paid USING (order_id)
+    LEFT JOIN shop.order_payments AS p USING (order_id)
     GROUP BY c.customer_unique_id
 ), recent AS (
     SELECT people.*, (SELECT max(purchase_date) FROM shop.orders) - last_order AS recency_days
@@ -35,7 +31,8 @@ SELECT
         WHEN total_orders > 1 AND recency_days <= 365 THEN 'At risk'
         WHEN recency_days <= 365 THEN 'One order'
         ELSE 'Lost'
-    END AS segment
+    END AS segment,
+    NULL::boolean AS unchecked -- see customer_days
 FROM recent;
 
 CREATE UNIQUE INDEX customer_metrics_key ON dashboard.customer_metrics (customer_unique_id);

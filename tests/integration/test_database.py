@@ -154,6 +154,22 @@ class TestReader:
             assert snapshot.frame(count).item() == before
         assert one(database, count) == before + 1
 
+    def test_goes_on_in_the_same_state_after_a_part_that_fails_alone(
+        self, database: Database, admin: Admin
+    ) -> None:
+        loads = "SELECT count(*) FROM dashboard.loads"
+        with database.snapshot() as snapshot:
+            before = snapshot.frame(loads).item()
+            with pytest.raises(DatabaseError, match="does not exist"), snapshot.savepoint():
+                snapshot.frame("SELECT nothing FROM nowhere")
+            admin(
+                "INSERT INTO dashboard.loads (kind, source, duration_seconds, rows_read, rows_inserted, rows_updated,"
+                " rows_rejected) VALUES ('demo', '1', 1, 1, 1, 0, 0)"
+            )
+            with snapshot.savepoint():
+                assert snapshot.frame(loads).item() == before
+            assert snapshot.frame(loads).item() == before
+
     def test_goes_on_after_an_error(self, shared: Database) -> None:
         with pytest.raises(DatabaseError, match='refused a statement: relation "nowhere" does not exist'):
             one(shared, "SELECT * FROM nowhere")

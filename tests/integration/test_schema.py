@@ -247,11 +247,12 @@ class TestRights:
     def test_a_user_with_schemas_of_somebody_else_is_told_which_to_ask_for(
         self, limited: Database, empty_admin: Admin
     ) -> None:
-        empty_admin("CREATE SCHEMA shop; CREATE SCHEMA dashboard; GRANT USAGE ON SCHEMA shop TO public")
+        empty_admin("CREATE SCHEMA shop; CREATE SCHEMA dashboard; CREATE SCHEMA procrastinate")
+        empty_admin("GRANT USAGE ON SCHEMA shop TO public")
         with pytest.raises(MissingRights) as caught:
             schema.prepare(limited)
         *_, grants = str(caught.value).partition("run: ")
-        assert grants.count("GRANT USAGE, CREATE ON SCHEMA") == 2
+        assert grants.count("GRANT USAGE, CREATE ON SCHEMA") == 3
         assert "ON DATABASE" not in grants
         empty_admin(grants)
         schema.prepare(limited)

@@ -120,7 +120,8 @@ def test_categories_of_one_english_name_are_one_and_none_is_lost(shop: Database)
 
 
 def test_a_customer_is_a_person_however_many_ids_the_person_has(shop: Database) -> None:
-    assert rows(shop, "customer_metrics", "customer_unique_id") == [
+    shown = rows(shop, "customer_metrics", "customer_unique_id")
+    assert [row[:-1] for row in shown] == [
         ("ana", FRIDAY, SATURDAY, 3, money("120.05"), money("40.02"), 402, "Lost"),
         ("bia", FRIDAY, FRIDAY, 1, money("0.00"), money("0.00"), 403, "Lost"),
         ("caio", SATURDAY, SATURDAY, 1, money("1500.00"), money("1500.00"), 402, "Lost"),

@@ -105,6 +105,9 @@ def test_an_unknown_setting_is_an_error(where: str, env_file: Path, monkeypatch:
         ("LOCALE", "en_XX_YY_ZZ", "like en_US"),
         ("CURRENCY", "reais", "like BRL"),
         ("LOG_LEVEL", "loud", "'debug'"),
+        ("WORKER", "on", "'inline' or 'off'"),
+        ("FULL_REFRESH_CRON", "at night", "five fields like 30 3"),
+        ("FULL_REFRESH_CRON", "0 0 31 2 *", "five fields like 30 3"),
     ],
 )
 def test_an_error_names_variable_value_and_what_is_wanted(
