@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard import jobs
 from dashboard.data import Cached, Data, Reading, opened
 from dashboard.errors import DataMoved
 from dashboard.notation import Notation
@@ -42,7 +43,8 @@ _runs: WeakKeyDictionary[object, _Run] = WeakKeyDictionary()
 def process_data() -> Data:
     """The data, opened by the launcher; under plain ``streamlit run`` by the first page that asks.
 
-    The end of the process closes it, and with it the bundled PostgreSQL if nobody else uses that.
+    With it comes the worker, unless that is off. The end of the process closes both, and with them the bundled
+    PostgreSQL if nobody else uses that.
     """
     if get_script_run_ctx(suppress_warning=True):
         log.warning(
@@ -50,7 +52,9 @@ def process_data() -> Data:
         )
     stack = ExitStack()
     atexit.register(stack.close)
-    return stack.enter_context(opened(settings(), leave_if_unwanted))
+    data = stack.enter_context(opened(settings(), leave_if_unwanted))
+    stack.enter_context(jobs.working(data, settings()))
+    return data
 
 
 def cached(*, ttl: float, prefix: str) -> Callable[[Callable[P, R]], Cached[P, R]]:

@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -21,7 +22,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from dashboard import embedded, refresh, telemetry
+from dashboard import embedded, jobs, refresh, telemetry
 from dashboard.cache import Reason, open_levels
 from dashboard.catalogue import catalogue
 from dashboard.data import EVER, Data, Frame, connected, opened
@@ -29,6 +30,7 @@ from dashboard.errors import DaybookError, LoadError, ParameterError
 from dashboard.loading.first_start import is_untouched
 from dashboard.settings import settings
 from dashboard.versions import ANY
+from dashboard.warming import warm_up
 from dashboard.window import Span
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -78,11 +80,13 @@ def serve(
     """Run the dashboard, on the bundled PostgreSQL and a disk cache unless settings name others."""
     from dashboard import app as pages  # noqa: PLC0415 - other commands need neither this
     from dashboard import server  # noqa: PLC0415 - nor Streamlit, which takes a second to import
+    from dashboard.server.live import LivePages  # noqa: PLC0415
 
     chosen = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
     data = pages.process_data()
     _fill_first(data)
-    server.serve(settings().model_copy(update=chosen), {"database": data.check})
+    live = LivePages(data, settings().versions_poll_seconds)
+    server.serve(settings().model_copy(update=chosen), {"database": data.check}, live=live)
 
 
 @load.command()
@@ -143,6 +147,17 @@ def refresh_command(
             done = refresh.refresh_views(writer, reason="command", views=chosen)
     for each in done:
         out.print(f"{each.view}: {each.rows:,} rows in {each.duration_seconds:.2f} s")
+
+
+@app.command()
+def worker() -> None:
+    """Run jobs until it is told to stop: refreshes after changes, warm-up, retention."""
+    chosen = settings().model_copy(update={"worker": "inline"})
+    with _opened() as data, jobs.working(data, chosen):
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # that of polars does not end a wait
+        err.print("Working (Ctrl-C ends it)")
+        with suppress(KeyboardInterrupt, SystemExit):  # once more, it ends without its grace
+            threading.Event().wait()
 
 
 @app.command()
@@ -210,6 +225,18 @@ def invalidate(
     with _opened() as data:
         data.invalidate(f"{tag}{ANY}" if prefix else tag)
     out.print(f"{tag}: its cached answers are no longer used.")
+
+
+@cache.command()
+def warm(
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Time for it, instead of DASHBOARD_WARM_UP_SECONDS.")
+    ] = None,
+) -> None:
+    """Make the answers ready that people read most."""
+    with _opened() as data:
+        done = warm_up(data, budget_seconds=settings().warm_up_seconds if seconds is None else seconds)
+    out.print(str(done), soft_wrap=True)
 
 
 def _print_reads(reads: pl.DataFrame, minutes: int) -> None:

@@ -101,4 +101,5 @@ def go(page: AppTest, name: str, **query: str) -> AppTest:
     """Go to another page; the menu's links hold no query."""
     page.query_params.clear()
     page.query_params.update(query)
-    return page.switch_page(f"../pages/business/{name}.py").run()
+    [path] = (ROOT / "pages").glob(f"*/{name}.py")
+    return page.switch_page(f"../pages/{path.parent.name}/{name}.py").run()

@@ -1,0 +1,47 @@
+"""Asking for a job, in any process."""
+
+import json
+
+from dashboard.catalogue.source import listed
+from dashboard.database import Database, Writer
+from dashboard.errors import ParameterError
+from dashboard.job_tables import FIND_TABLES
+
+PRIORITIES = {"refresh": 10, "warm_up": 5, "full_refresh": 0, "retention": 0}
+"""The tasks, each with its jobs' priority: of those that are queued, the highest runs first."""
+
+# One asks at a time. Two would run into a unique index, of which PostgreSQL's log tells as an error.
+_ALONE = "SELECT pg_advisory_xact_lock(hashtext('daybook job ' || %(lock)s))"
+_QUEUED = "SELECT FROM procrastinate_jobs WHERE queueing_lock = %(lock)s AND status = 'todo'"
+
+
+def request(database: Database, task: str, /, **arguments: object) -> bool:
+    """Put a job into the queue, for whichever worker is free; False if the same is queued already.
+
+    One that runs is no reason not to: it may have looked before. ``arguments`` are of JSON's types. Raises
+    ParameterError for an unknown task, and DatabaseError.
+    """
+    if task not in PRIORITIES:
+        raise ParameterError(f"There is no task {task!r}; there are {listed(PRIORITIES)}.")
+    lock = f"{task} {json.dumps(arguments, sort_keys=True)}" if arguments else task
+    with database.writer() as writer:
+        writer.execute(FIND_TABLES)
+        writer.execute(_ALONE, {"lock": lock})
+        if writer.rows(_QUEUED, {"lock": lock}):
+            return False
+        _put(writer, task, lock, arguments)
+    return True
+
+
+def _put(writer: Writer, task: str, lock: str, arguments: dict[str, object]) -> None:
+    from procrastinate import App, SyncPsycopgConnector  # noqa: PLC0415 - a third of a second, which most
+    from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - commands do without
+
+    queue = App(connector=SyncPsycopgConnector())  # which makes no connection of its own
+    job = queue.configure_task(
+        task, queueing_lock=lock, priority=PRIORITIES[task], connection=writer.connection
+    )
+    try:
+        job.defer(**arguments)  # type: ignore[arg-type] # of JSON's types
+    except ConnectorException as error:
+        raise error.__cause__ or error from None

@@ -1,0 +1,91 @@
+"""What jobs do. Each may be done twice: a worker can be killed after the work and before it is written down."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from dashboard.catalogue import View, catalogue
+from dashboard.data import Data
+from dashboard.database import Cancellation
+from dashboard.errors import RefreshFailed
+from dashboard.jobs.requesting import request
+from dashboard.jobs.retention import delete_old
+from dashboard.refresh import refresh_pending
+from dashboard.settings import Settings
+from dashboard.warming import warm_up
+
+_PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an attempt at a job works with, and what tells it to stop."""
+
+    data: Data
+    settings: Settings
+    cancellation: Cancellation
+
+
+def refresh(work: Work, views: Iterable[str] = ()) -> None:
+    """Fill the views that lack changes, and those of these names whatever they show. Raises RefreshFailed."""
+    chosen = [catalogue().view(name) for name in views]
+    _refresh(work, "request" if chosen else "changes", chosen)
+
+
+def full_refresh(work: Work) -> None:
+    """Fill all views, whatever they show. Raises RefreshFailed."""
+    _refresh(work, "full", catalogue().views)
+
+
+def _refresh(work: Work, reason: str, views: Iterable[View]) -> None:
+    timeout_seconds = work.settings.refresh_timeout_seconds
+    deadline = time.monotonic() + timeout_seconds
+    left, has_changed = {view.name: view for view in views}, False
+    errors: dict[str, str] = {}
+    while True:
+        done = refresh_pending(
+            work.data.database,
+            timeout_seconds=timeout_seconds,
+            reason=reason,
+            also=left.values(),
+            cancellation=work.cancellation,
+        )
+        has_changed = has_changed or any(each.months_changed for each in done)
+        errors |= {each.view: each.error for each in done if each.error}
+        for each in done:
+            left.pop(each.view, None)
+        if errors or not left or time.monotonic() > deadline:
+            break
+        work.cancellation.check()
+        time.sleep(_PAUSE_SECONDS)  # another refresher is at one of them
+    if has_changed:
+        request(work.data.database, "warm_up")
+    problems = [f"{view}: {error}" for view, error in errors.items()]
+    if left:
+        problems.append(f"Not reached, since others go first: {', '.join(left)}.")
+    if problems:
+        raise RefreshFailed(" ".join(problems))
+
+
+def _warm_up(work: Work) -> None:
+    warm_up(work.data, budget_seconds=work.settings.warm_up_seconds, cancellation=work.cancellation)
+
+
+def _retention(work: Work) -> None:
+    delete_old(work.data.database, work.settings)
+
+
+BODIES: dict[str, Callable[..., None]] = {
+    "refresh": refresh,
+    "full_refresh": full_refresh,
+    "warm_up": _warm_up,
+    "retention": _retention,
+}
+"""By task. They take the work and the arguments of the job."""
+
+RETENTION_CRON = "17 * * * *"
+
+
+def schedule(settings: Settings) -> dict[str, str]:
+    """When jobs are queued by themselves: cron expressions in UTC, by task."""
+    return {"full_refresh": settings.full_refresh_cron, "retention": RETENTION_CRON}
