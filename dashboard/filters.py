@@ -1,13 +1,13 @@
 """The filter bar, the same on all pages. The URL is its state; widgets show it and change it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from dashboard import app, ui
 from dashboard.data import Extent
 from dashboard.errors import WindowError
-from dashboard.measures import MEASURES, REVENUE, Measure
+from dashboard.measures import MEASURES, Measure
 from dashboard.window import AUTO_GRAIN, CUSTOM, PRESETS, Comparison, Grain, Span, Window
 
 _KEYS = ("range", "compare", "grain")
@@ -29,18 +29,30 @@ def window() -> Window:
 
 def measure() -> Measure:
     """Draw the choice of a measure; the one that the page shows."""
-    asked = st.query_params.get("measure", REVENUE.name)
-    _set("measure", asked if asked in MEASURES else REVENUE.name)
+    labels = {name: measure.label for name, measure in MEASURES.items()}
+    return MEASURES[choice("measure", "Measure", labels)]
+
+
+def asked(name: str, options: Sequence[str]) -> str:
+    """Which of the options the URL says; the first, if it says none of them."""
+    said = st.query_params.get(name, options[0])
+    return said if said in options else options[0]
+
+
+def choice(name: str, label: str, options: Mapping[str, str]) -> str:
+    """Draw a choice of one of the options, given by name and label; the name of the one that the URL says."""
+    chosen = asked(name, list(options))
+    _set(name, chosen)
     st.segmented_control(
-        "Measure",
-        list(MEASURES),
-        format_func=lambda name: MEASURES[name].label,
-        key="measure",
+        label,
+        list(options),
+        format_func=options.__getitem__,
+        key=name,
         required=True,
         label_visibility="collapsed",
-        on_change=lambda: _ask(measure=st.session_state["measure"]),
+        on_change=lambda: _ask(**{name: st.session_state[name]}),
     )
-    return MEASURES[st.session_state["measure"]]
+    return chosen
 
 
 def _drawn(extent: Extent) -> Window:
@@ -113,7 +125,12 @@ def _range_select(chosen: Window) -> None:
 
 
 def _days_input(label: str, key: str, span: Span, parameter: str) -> None:
-    _set(key, (span.start, span.last))
+    shown, last_shown = (span.start, span.last), f"{key} last shown"
+    # Its first click gives the first day only. Set back to the days of the URL then, it would forget that.
+    is_half_picked = len(st.session_state.get(key, ())) == 1
+    if not is_half_picked or st.session_state.get(last_shown) != shown:
+        _set(key, shown)
+    st.session_state[last_shown] = shown
     st.date_input(label, key=key, format="DD/MM/YYYY", on_change=_ask_days, args=(key, parameter), width=230)
 
 

@@ -24,7 +24,9 @@ page = st.navigation(
             ),
             st.Page("../pages/business/sales.py", title="Sales", icon=":material/show_chart:"),
         ],
+        "Operations": [
+            st.Page("../pages/ops/freshness.py", title="Freshness", icon=":material/update:"),
+        ],
     }
 )
-with ui.guarded():
-    page.run()
+ui.show(page)

@@ -1,16 +1,20 @@
 """The parts that pages are put together from: tiles, cards, charts, tables, badges and their errors."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
+from streamlit.navigation.page import StreamlitPage
 
-from dashboard import app, charts
+from dashboard import app, charts, live
+from dashboard.advice import Level, Verdict
 from dashboard.data import Asked, Frame, Provenance
 from dashboard.errors import DaybookError
 from dashboard.measures import Column, Dimension, Measure, change
@@ -29,11 +33,27 @@ _SOURCES = {
     "disk": ":material/bolt: from the disk cache",
     "stale": ":material/history: kept from before, as the database does not answer",
 }
+_VERDICTS = {
+    Level.GOOD: (st.success, ":material/check_circle:"),
+    Level.NOTE: (st.info, ":material/info:"),
+    Level.WARNING: (st.warning, ":material/warning:"),
+    Level.BAD: (st.error, ":material/error:"),
+}
+_COLOURS = {Level.GOOD: "green", Level.NOTE: "blue", Level.WARNING: "orange", Level.BAD: "red"}
 
 
-def page(title: str) -> None:
-    """The head of a page."""
-    st.subheader(title, anchor=False)
+def show(page: StreamlitPage) -> None:
+    """Draw a page under its head, and let it learn of newer data; what fails shows its error."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(page.title, anchor=False)
+        corner = st.container(horizontal=True, vertical_alignment="center", width="content")
+    try:
+        with guarded():
+            page.run()
+    finally:  # also of a page that stops, for want of data
+        if live.is_served():
+            with corner:
+                live.listen(app.data())
 
 
 def escaped(text: str) -> str:
@@ -41,11 +61,19 @@ def escaped(text: str) -> str:
     return _MARKUP.sub(r"\\\1", _LIVELY.sub(_JOINER, text))
 
 
+class Tag(NamedTuple):
+    """A word or two about a thing, and how bad that is."""
+
+    text: str
+    level: Level
+
+
 @contextmanager
-def card(title: str, help: str | None = None) -> Iterator[None]:
+def card(title: str, help: str | None = None, tag: Tag | None = None) -> Iterator[None]:
     """A box with a title. What fails inside shows its error there, and the rest of the page lives on."""
+    state = f" :{_COLOURS[tag.level]}-badge[{escaped(tag.text)}]" if tag else ""
     with st.container(border=True, height="stretch"):
-        st.markdown(f"**{escaped(title)}**", help=help)
+        st.markdown(f"**{escaped(title)}**{state}", help=help)
         with guarded():
             yield
 
@@ -58,6 +86,18 @@ def guarded() -> Iterator[None]:
             yield
     except DaybookError as error:
         st.error(escaped(str(error)), icon=":material/error:")
+
+
+def verdict(said: Verdict) -> None:
+    """What is the matter and what to do about it, in a colour that says how bad it is."""
+    show, icon = _VERDICTS[said.level]
+    show(f"**{_spoken(said.finding)}** {_spoken(said.advice)}", icon=icon)
+
+
+def _spoken(text: str) -> str:
+    """A sentence of ours, in which nothing is markup but what stands between backticks."""
+    parts = text.split("`")
+    return "".join(f"`{part}`" if number % 2 else escaped(part) for number, part in enumerate(parts))
 
 
 def no_data() -> None:
@@ -102,6 +142,35 @@ def _tile(
         border=True,
         height="stretch",
     )
+
+
+def line(text: str, icon: str = "") -> None:
+    """A line of small print, behind an icon."""
+    st.caption(f":material/{icon}: {escaped(text)}" if icon else escaped(text))
+
+
+def raw(text: str) -> None:
+    """Text from the database as it is, to be read in full and copied."""
+    st.code(text, language=None, wrap_lines=True)
+
+
+def figure(label: str, value: str, help: str = "", course: Sequence[float] = ()) -> None:
+    """A figure with what it says to those who point at it, and its course."""
+    st.metric(
+        label, escaped(value), help=escaped(help) or None, chart_data=course if len(course) > 1 else None
+    )
+
+
+def facts(shown: Mapping[str, str]) -> None:
+    """What is to be said, in small print, line by line behind its label."""
+    st.markdown(
+        "  \n".join(f":small[:gray[{escaped(label)}] {escaped(said)}]" for label, said in shown.items())
+    )
+
+
+def drawing(figure: go.Figure, alt: str) -> None:
+    """A chart of what does not come from the cache, with its text alternative."""
+    st.plotly_chart(figure, config=charts.CONFIG, alt=alt)
 
 
 def chart(figure: go.Figure, source: Frame, alt: str, note: str = "") -> None:
@@ -172,10 +241,25 @@ def _ago(moment: datetime) -> str:
     return "just now"
 
 
-def table(rows: pl.DataFrame, columns: Sequence[Column], alt: str) -> None:
-    """Rows under the labels of their columns, with amounts and counts written in full."""
+def zone() -> str:
+    """The time zone of who reads; UTC if the browser names none that is known here."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC").key
+    except (KeyError, ValueError, OSError):
+        return "UTC"
+
+
+def exact(moment: datetime | None) -> str:
+    """A moment to the second, where the reader is; nothing if there is none."""
+    if moment is None:
+        return ""
+    return f"{moment.astimezone(ZoneInfo(zone())):%-d %b %Y, %H:%M:%S} ({zone()})"
+
+
+def table(rows: pl.DataFrame, columns: Sequence[Column], alt: str, empty: str = "") -> None:
+    """Rows under the labels of their columns, with amounts and counts written in full; ``empty`` if there are none."""
     if rows.is_empty():
-        _nothing_here()
+        st.caption(empty) if empty else _nothing_here()
         return
     money = [column.name for column in columns if column.format is Format.MONEY]
     st.dataframe(
@@ -194,8 +278,14 @@ def _column_config(column: Column, dtype: pl.DataType) -> ColumnConfig:
             return st.column_config.NumberColumn(label, format="accounting")
         case Format.COUNT:
             return st.column_config.NumberColumn(column.label, format="localized")
+        case Format.SECONDS:
+            return st.column_config.NumberColumn(column.label, format="%.2f s")
         case _ if dtype == pl.Date:
             return st.column_config.DateColumn(column.label, format="ddd D MMM YYYY")
+        case _ if isinstance(dtype, pl.Datetime):
+            return st.column_config.DatetimeColumn(
+                column.label, format="D MMM YYYY, HH:mm:ss", timezone=zone()
+            )
         case _:
             return st.column_config.Column(column.label)
 

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, chdir, contextmanager
+from contextlib import asynccontextmanager, chdir, contextmanager, nullcontext
 from errno import EACCES, EADDRINUSE
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +27,7 @@ from streamlit.web import bootstrap
 from dashboard.errors import ServerError
 from dashboard.server.headers import OwnNamesOnly, SecurityHeaders
 from dashboard.server.health import Check, health_routes
+from dashboard.server.live import LivePages
 from dashboard.server.static import CompressedStatic, StaticFolder
 from dashboard.settings import ROOT, Settings, variable
 
@@ -54,11 +55,13 @@ def build_app(
     *,
     script: Path = MAIN,
     routes: Sequence[BaseRoute] = (),
+    live: LivePages | None = None,
 ) -> ASGIApp:
     """The dashboard as an ASGI application, which runs the Streamlit script for every browser.
 
     ``checks`` are what ``/readyz`` asks, by name: each returns, or raises an error that says what is wrong.
     ``routes`` come before Streamlit's own; their answers of 1,000 bytes and more are compressed by its gzip.
+    With ``live``, open pages learn of newer data.
     """
     _load_streamlit_config()
     static = Path(file_util.get_static_dir())
@@ -67,11 +70,12 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: st.App) -> AsyncIterator[None]:
         threading.Thread(target=files.prepare, name="compress static files", daemon=True).start()
-        yield
+        async with live.open() if live else nullcontext():
+            yield
 
     app = st.App(
         script,
-        routes=[*health_routes(checks), *routes],
+        routes=[*health_routes(checks), *(live.routes() if live else ()), *routes],
         middleware=[
             Middleware(OwnNamesOnly, names=(settings.host, *settings.allowed_hosts)),
             Middleware(CompressedStatic, files=files),
@@ -88,13 +92,14 @@ def serve(
     *,
     script: Path = MAIN,
     routes: Sequence[BaseRoute] = (),
+    live: LivePages | None = None,
 ) -> None:
     """Serve the dashboard until SIGINT or SIGTERM. Says where in one line as soon as it answers.
 
     For the main thread. Raises ServerError if the host and port can't be listened on.
     """
     with _listener(settings.host, settings.port) as listener:
-        app = build_app(settings, checks, script=script, routes=routes)
+        app = build_app(settings, checks, script=script, routes=routes, live=live)
         _warm_up()
         config = uvicorn.Config(
             app,
@@ -109,18 +114,23 @@ def serve(
             server_header=False,
         )
         with _signals_end_quietly():
-            _Server(config, _url(settings.host, listener)).run(sockets=[listener])
+            _Server(config, _url(settings.host, listener), live).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, live: LivePages | None) -> None:
         super().__init__(config)
-        self._url = url
+        self._url, self._live = url, live
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         sys.stdout.write(f"Daybook is at {self._url} (Ctrl-C ends it)\n")
         sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._live:
+            self._live.end()  # uvicorn waits for answers, and a stream is one
+        await super().shutdown(sockets)
 
 
 def _load_streamlit_config() -> None:

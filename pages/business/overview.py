@@ -7,7 +7,6 @@ from dashboard.measures import CATEGORY, MEASURES, REVENUE, STATE
 
 TOP = 8
 
-ui.page("Overview")
 window = filters.window()
 data, notation = app.data(), app.notation()
 compared = window.comparison_span()

@@ -4,7 +4,6 @@ from functools import partial
 
 from dashboard import app, charts, explore, export, filters, ui
 
-ui.page("Sales")
 window = filters.window()
 measure = filters.measure()
 days = explore.series_columns(window, measure)

@@ -44,7 +44,11 @@ class Daybook:
 
     def __init__(self, folder: Path, database_url: str, command: Sequence[str] = SERVE) -> None:
         self._log = folder / "log"
-        environment = {"DATABASE_URL": database_url, "DASHBOARD_DATA_DIR": str(folder / "data")}
+        environment = {
+            "DATABASE_URL": database_url,
+            "DASHBOARD_DATA_DIR": str(folder / "data"),
+            "DASHBOARD_WORKER": "off",
+        }
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 command,

@@ -55,7 +55,8 @@ def test_plain_streamlit_run_draws_the_pages_too_and_names_the_faster_way(
     with serving(tmp_path, shop_url, command) as daybook:
         page = open_page(f"{daybook.url}/sales?range=7d&measure=orders")
         expect(page.get_by_text("Orders by day")).to_be_visible()
-        settled(page).context.close()
+        expect(settled(page).get_by_text("Live", exact=True)).to_have_count(0)
+        page.context.close()
         assert "`make run`" in daybook.log()
 
 
@@ -131,7 +132,7 @@ def test_menu_keeps_the_window(daybook: Daybook, open_page: OpenPage) -> None:
     expect(page.get_by_role("combobox", name="Grain")).to_have_value("Week")
 
 
-@pytest.mark.parametrize("path", ["/", "/sales"])
+@pytest.mark.parametrize("path", ["/", "/sales", "/freshness"])
 def test_page_fits_wide_and_narrow_screens_in_light_and_dark(
     daybook: Daybook, open_page: OpenPage, path: str
 ) -> None:
