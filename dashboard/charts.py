@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from itertools import cycle
 from math import ceil, floor, log10
 
 import plotly.graph_objects as go
@@ -17,6 +18,8 @@ NOW_AREA = "rgba(46, 125, 225, 0.10)"
 BEFORE = "#8d99ae"
 BEFORE_AREA = "rgba(141, 153, 174, 0.35)"
 GRID = "rgba(141, 153, 174, 0.25)"
+FAILED = "#d9363e"
+MANY = ("#2e7de1", "#e69f00", "#0f9d7a", "#cc79a7", "#56b4e9", "#8d99ae")
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 """Options of Plotly's toolbar, for all charts."""
@@ -26,6 +29,7 @@ _DOT = 9
 _STEPS = 5  # of the axis of values
 _DATED_BUCKETS = 7  # as many dates as fit below a chart on a phone
 _DAY_MS = 86_400_000
+_LEAST_SECONDS = 0.001
 # Plotly writes the second line only where it changes.
 _TICKS = [
     {"dtickrange": [None, 27 * _DAY_MS], "value": "%-d %b\n%Y"},
@@ -115,6 +119,62 @@ def _member_axis(labels: list[str]) -> dict[str, object]:
 def _figure(value: Decimal, before: Decimal | None, kind: Format, notation: Notation) -> str:
     ratio = change(value, before)
     return notation.short(value, kind) + (f" ({notation.share(ratio)})" if ratio is not None else "")
+
+
+def durations(history: pl.DataFrame, zone: str, notation: Notation) -> go.Figure:
+    """How long the refreshes of each view took, in a time zone; those that failed are crosses.
+
+    ``history`` is that of ``freshness.read``. The views differ by orders of magnitude, so the axis is logarithmic.
+    """
+    figure = go.Figure(layout=_layout(notation))
+    history = history.sort("finished_at")
+    shown = history.with_columns(
+        at=pl.col("finished_at").dt.convert_time_zone(zone).dt.strftime("%Y-%m-%d %H:%M:%S%.3f"),
+        height=pl.col("duration_seconds").clip(lower_bound=_LEAST_SECONDS),
+        said=pl.Series(map(notation.duration, history["duration_seconds"]), dtype=pl.String),
+        is_failed=pl.col("error").is_not_null(),
+    )
+    for view, color in zip(shown["view"].unique().sort(), cycle(MANY), strict=False):
+        done = shown.filter(~pl.col("is_failed"), view=view)
+        looks = {"marker": {"size": 5, "color": color}, "line": {"width": 1.5, "color": color}}
+        figure.add_trace(_refreshes(done, name=view, mode="lines+markers", **looks))
+    if shown["is_failed"].any():
+        cross = {"symbol": "x", "size": 9, "color": FAILED}
+        figure.add_trace(_refreshes(shown.filter("is_failed"), name="failed", mode="markers", marker=cross))
+    return figure.update_layout(
+        xaxis={"showgrid": False, "automargin": True},
+        yaxis=_duration_axis(shown["height"], notation),
+        hovermode="closest",
+    )
+
+
+def _refreshes(rows: pl.DataFrame, **looks: object) -> go.Scatter:
+    return go.Scatter(
+        x=rows["at"].to_list(),
+        y=rows["height"].to_list(),
+        customdata=rows.select("view", "said").rows(),
+        hovertemplate="%{customdata[0]}, %{x|%-d %b, %H:%M:%S}: <b>%{customdata[1]}</b><extra></extra>",
+        **looks,
+    )
+
+
+def _duration_axis(seconds: pl.Series, notation: Notation) -> dict[str, object]:
+    """Ticks at 1, 2, 5, 10 … of each power of ten, or at those powers alone if they are many."""
+    powers = seconds.log10()
+    low = floor(min(powers, default=0))
+    high = max(ceil(max(powers, default=0)), low + 1)
+    factors = (1, 2, 5) if high - low == 1 else (1,)
+    ticks = [factor * 10.0**power for power in range(low, high + 1) for factor in factors]
+    return {
+        "type": "log",
+        "range": [low, high + 0.05],
+        "tickvals": ticks,
+        "ticktext": [notation.duration(tick) for tick in ticks],
+        "gridcolor": GRID,
+        "zeroline": False,
+        "fixedrange": True,
+        "automargin": True,
+    }
 
 
 def plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How amounts, counts and shares are written in the reader's locale."""
+"""How amounts, counts, shares and durations are written in the reader's locale."""
 
 import re
 from dataclasses import dataclass
@@ -24,12 +24,16 @@ MISSING = "–"
 WHOLE_UNITS_FROM = 10_000
 """Amounts from here up are written without cents where space is short."""
 
+_UNITS = (("s", 1), ("min", 60), ("h", 3_600), ("days", 86_400))
+_LEAST_SHOWN = 2  # of a unit that is not the smallest: 90 minutes are 90 min, not 2 h
+
 
 class Format(StrEnum):
     """What kind of number a measure gives."""
 
     MONEY = "money"
     COUNT = "count"
+    SECONDS = "seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,13 @@ class Notation:
             return MISSING
         if kind is Format.MONEY:
             return format_currency(value, self.currency, locale=self.locale)
+        if kind is Format.SECONDS:
+            return self.duration(float(value))
         return format_decimal(value, locale=self.locale)
 
     def figure(self, value: Number | None, kind: Format) -> str:
         """The number for a headline: without cents where they no longer tell anything."""
-        if value is None or kind is Format.COUNT or -WHOLE_UNITS_FROM < value < WHOLE_UNITS_FROM:
+        if value is None or kind is not Format.MONEY or -WHOLE_UNITS_FROM < value < WHOLE_UNITS_FROM:
             return self.exact(value, kind)
         return self._whole(value, kind)
 
@@ -66,6 +72,23 @@ class Notation:
         """A signed change: ``+12.3%``."""
         written = self._written(abs(ratio), Locale.parse(self.locale).percent_formats[None], decimals=1)
         return f"{'-' if round(ratio, 3) < 0 else '+'}{written}"
+
+    def duration(self, seconds: float) -> str:
+        """As precise as one reads it: ``42 ms``, ``0.42 s``, ``12 s``, ``3 min``, ``5 h``, ``3 days``."""
+        if seconds < 0.0995:  # noqa: PLR2004 - from here up two digits say enough
+            return f"{format_decimal(round(seconds * 1_000), locale=self.locale)} ms"
+        if seconds < 10:  # noqa: PLR2004 - from here up there is no need for any
+            return f"{format_decimal(float(f'{seconds:.2g}'), locale=self.locale)} s"
+        return self._in_whole_units(seconds)
+
+    def ago(self, seconds: float) -> str:
+        """How long ago: ``just now``, ``12 s ago``, ``3 min ago``."""
+        return f"{self._in_whole_units(seconds)} ago" if seconds >= 1 else "just now"
+
+    def _in_whole_units(self, seconds: float) -> str:
+        fitting = [unit for unit in _UNITS if seconds >= _LEAST_SHOWN * unit[1]]
+        name, length = fitting[-1] if fitting else _UNITS[0]
+        return f"{format_decimal(int(seconds // length), locale=self.locale)} {name}"
 
     def _whole(self, value: Number, kind: Format) -> str:
         locale = Locale.parse(self.locale)

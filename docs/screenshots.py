@@ -8,7 +8,7 @@ import typer
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 FOLDER = Path(__file__).parent / "screenshots"
-PAGES = {"overview": "/", "sales": "/sales"}
+PAGES = {"overview": "/", "sales": "/sales", "freshness": "/freshness"}
 WAIT_MS = 60_000
 MARGIN_PX = 32
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -271,3 +271,65 @@ class TestRanking:
     def test_dimension_names_its_figure(self) -> None:
         frame = pl.DataFrame([("Toys", 1, None)], schema=RANKING, orient="row")
         assert charts.ranking(frame, CATEGORY, ENGLISH).data[-1].name == CATEGORY.value_label
+
+
+HISTORY = {
+    "view": pl.String,
+    "finished_at": pl.Datetime("us", "UTC"),
+    "duration_seconds": pl.Float64,
+    "error": pl.String,
+}
+NOON = datetime(2025, 3, 20, 12, tzinfo=UTC)
+
+
+def history(*refreshes: tuple[str, float, str | None]) -> pl.DataFrame:
+    """Refreshes of a view, each a second before the one that stands before it."""
+    rows = [
+        (view, NOON - timedelta(seconds=n), seconds, error)
+        for n, (view, seconds, error) in enumerate(refreshes)
+    ]
+    return pl.DataFrame(rows, HISTORY, orient="row")
+
+
+class TestDurations:
+    def test_each_view_has_its_line_and_failures_are_crosses(self) -> None:
+        figure = charts.durations(
+            history(("b", 0.2, None), ("a", 0.3, None), ("b", 9, "No."), ("b", 0.1, None)), "UTC", ENGLISH
+        )
+        assert [(trace.name, trace.mode, list(trace.y)) for trace in figure.data] == [
+            ("a", "lines+markers", [0.3]),
+            ("b", "lines+markers", [0.1, 0.2]),
+            ("failed", "markers", [9]),
+        ]
+        assert len({trace.marker.color for trace in figure.data}) == 3
+
+    def test_times_are_those_of_the_reader(self) -> None:
+        [trace] = charts.durations(history(("a", 1, None)), "America/Sao_Paulo", ENGLISH).data
+        assert list(trace.x) == ["2025-03-20 09:00:00.000"]
+
+    def test_durations_are_told_in_words(self) -> None:
+        [trace] = charts.durations(history(("a", 200, None)), "UTC", BRAZILIAN).data
+        assert [list(said) for said in trace.customdata] == [["a", "3 min"]]
+
+    @pytest.mark.parametrize(
+        ("seconds", "ticks"),
+        [
+            ([0.2, 0.9], ["0.1 s", "0.2 s", "0.5 s", "1 s", "2 s", "5 s"]),
+            ([0.02, 3], ["10 ms", "0.1 s", "1 s", "10 s"]),
+            ([0.0], ["1 ms", "2 ms", "5 ms", "10 ms", "20 ms", "50 ms"]),
+            ([1.0], ["1 s", "2 s", "5 s", "10 s", "20 s", "50 s"]),
+        ],
+    )
+    def test_axis_is_logarithmic_and_its_numbers_are_round(
+        self, seconds: list[float], ticks: list[str]
+    ) -> None:
+        axis = charts.durations(
+            history(*(("a", each, None) for each in seconds)), "UTC", ENGLISH
+        ).layout.yaxis
+        assert axis.type == "log"
+        assert list(axis.ticktext) == ticks
+        low, high = axis.range
+        assert all(low <= np.log10(max(each, 0.001)) <= high for each in seconds)
+
+    def test_nothing_was_refreshed(self) -> None:
+        assert not charts.durations(history(), "UTC", ENGLISH).data

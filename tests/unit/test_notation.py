@@ -101,3 +101,35 @@ def test_charts_get_symbol_and_separators(notation: Notation, symbol: str, separ
 def spaced(written: str) -> str:
     """With plain spaces for the ones that do not break."""
     return written.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0, "0 ms"),
+        (0.0423, "42 ms"),
+        (0.0996, "0.1 s"),
+        (0.4216, "0.42 s"),
+        (4.26, "4.3 s"),
+        (9.96, "10 s"),
+        (42.9, "42 s"),
+        (119, "119 s"),
+        (183, "3 min"),
+        (7_200, "2 h"),
+        (86_400 * 3, "3 days"),
+        (86_400 * 2_000, "2,000 days"),
+    ],
+)
+def test_a_duration_is_as_precise_as_one_reads_it(seconds: float, written: str) -> None:
+    assert ENGLISH.duration(seconds) == ENGLISH.exact(seconds, Format.SECONDS) == written
+
+
+def test_a_duration_has_the_signs_of_its_locale() -> None:
+    assert GERMAN.duration(0.42) == "0,42 s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(-3, "just now"), (0.9, "just now"), (1.9, "1 s ago"), (150, "2 min ago")]
+)
+def test_how_long_ago(seconds: float, written: str) -> None:
+    assert ENGLISH.ago(seconds) == written

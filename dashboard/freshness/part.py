@@ -1,0 +1,65 @@
+"""Reading one thing beside others in one state of the database, so that each may fail alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar, cast
+
+import polars as pl
+
+from dashboard.catalogue import catalogue
+from dashboard.database import LockTaken, Snapshot
+from dashboard.errors import DatabaseError, StatementTimeout
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+# Who looks why all is slow waits for none of it. The moments that are read are compared with the same clock.
+_BEGIN = """
+SELECT clock_timestamp() AS now,
+    set_config('statement_timeout', '2s', true) AS statement_timeout,
+    set_config('lock_timeout', '500ms', true) AS lock_timeout
+"""
+_SLOW = "The database did not answer this within two seconds. The rest of the page does not wait for it."
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """What was read, or why it could not be."""
+
+    value: T | None
+    error: DatabaseError | None = None
+
+    def get(self) -> T:
+        """What was read. Raises DatabaseError if it could not be."""
+        if self.error:
+            raise self.error
+        return cast("T", self.value)
+
+    def otherwise(self, value: U) -> T | U:
+        return value if self.error else cast("T", self.value)
+
+
+def begin(snapshot: Snapshot) -> datetime:
+    """Give each statement little time; the moment, by the clock of the database."""
+    now: datetime = snapshot.frame(_BEGIN)["now"][0]
+    return now
+
+
+def part(snapshot: Snapshot, reading: Callable[[Snapshot], T]) -> Part[T]:
+    """What is read, or the error that it raises; others go on in the same state."""
+    try:
+        with snapshot.savepoint():
+            return Part(reading(snapshot))
+    except (StatementTimeout, LockTaken) as error:
+        slow = DatabaseError(_SLOW)
+        slow.__cause__ = error
+        return Part(None, slow)
+    except DatabaseError as error:
+        return Part(None, error)
+
+
+def asked(snapshot: Snapshot, name: str, **params: object) -> pl.DataFrame:
+    """The rows of a query of the catalogue. Raises DatabaseError."""
+    query = catalogue()[name]
+    return snapshot.frame(query.sql, query.bind(params))
