@@ -47,8 +47,8 @@ _DELETE = (
     *(f"DELETE FROM shop.{table} {_OF_DAY}" for table in ("order_reviews", "order_items", "order_payments")),
     "DELETE FROM shop.orders WHERE purchase_date = %(day)s",
 )
-_KINDS = ((_INSERT, _INSERT_ITEMS, _INSERT_PAYMENTS), (_PAY_MORE,), (_MOVE,), _DELETE)
-_WEIGHTS = (5, 2, 1, 2)  # so that the shop does not run empty
+KINDS = ((_INSERT, _INSERT_ITEMS, _INSERT_PAYMENTS), (_PAY_MORE,), (_MOVE,), _DELETE)
+WEIGHTS = (5, 2, 1, 2)  # so that the shop does not run empty
 
 _UNDONE_SHARE, _INVALIDATED_SHARE = 0.1, 0.1  # of the changes
 _ALL_SHARE = 0.5  # of the refreshes are of all views
@@ -95,7 +95,7 @@ class Changes:
 
     def _change(self, writer: Writer) -> None:
         draw = self._draw
-        for kind in draw.choices(_KINDS, _WEIGHTS, k=draw.randint(1, 3)):
+        for kind in draw.choices(KINDS, WEIGHTS, k=draw.randint(1, 3)):
             days = (LAST_DAY - FIRST_DAY).days
             day, other = (FIRST_DAY + timedelta(draw.randint(-20, days + 20)) for _ in range(2))
             batch, count = next(self._batches), draw.randint(1, 12)

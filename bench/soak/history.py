@@ -81,11 +81,11 @@ class History:
         return [f"not of one state: {together}" for together in readings.values() if self._is_torn(together)]
 
     def _is_torn(self, claims: Sequence[Claim]) -> bool:
-        each = [self._states(claim) for claim in claims]
+        each = [self.states_of(claim) for claim in claims]
         return max(states.start for states in each) >= min(states.stop for states in each)
 
     def _problem(self, claim: Claim) -> str | None:
-        states = self._states(claim)
+        states = self.states_of(claim)
         if not states:
             return "a version that never was"
         if self.states[states.start].digest(claim) == claim.digest:
@@ -93,7 +93,7 @@ class History:
         same = [number for number, state in enumerate(self.states) if state.digest(claim) == claim.digest]
         return f"claims state {states}, its rows are those of states {same}"
 
-    def _states(self, claim: Claim) -> range:
+    def states_of(self, claim: Claim) -> range:
         """The states in which what was asked is at the version that the claim says. Versions only grow."""
 
         def version(state: State) -> int:

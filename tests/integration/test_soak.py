@@ -7,6 +7,7 @@ import pytest
 
 from bench.soak import History, run
 from bench.soak.claim import Claim, Digest
+from dashboard.catalogue import catalogue
 from dashboard.data import STALE
 from dashboard.database import Database
 from dashboard.refresh import refresh_views
@@ -39,10 +40,11 @@ class TestJudge:
     def history(self, database: Database) -> History:
         """Of three states, the last two with the same rows."""
         history = History()
-        for change in (ORDERS, PAY_MORE, "SELECT 'nothing'"):
+        views = [view.name for view in catalogue().views]
+        for change, invalidated in ((ORDERS, []), (PAY_MORE, []), ("SELECT 'nothing'", views)):
             with database.writer() as writer:
                 writer.execute(change)
-                refresh_views(writer, reason="test")
+                refresh_views(writer, reason="test", sources=invalidated)
             history.record(database)
         return history
 
