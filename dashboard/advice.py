@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from dashboard.freshness import Job, Jobs, Sources, Status, ViewState
 from dashboard.notation import MISSING, Format, Notation
+from dashboard.reports import Report, Shelf
 
 PATIENCE = timedelta(seconds=60)
 """A change, a job or a worker's word that is overdue for longer is worth a warning."""
@@ -20,6 +21,15 @@ class Level(StrEnum):
     WARNING = "warning"
     BAD = "bad"
 
+
+OUTCOMES = {
+    "queued": Level.NOTE,
+    "running": Level.NOTE,
+    "done": Level.GOOD,
+    "failed": Level.BAD,
+    "canceled": Level.WARNING,
+}
+"""How bad it is that a job is in a state."""
 
 LEVELS = {
     Status.FRESH: Level.GOOD,
@@ -142,24 +152,42 @@ def _title(told: Job) -> str:
     return f"Refresh of {_listed(told.views)}" if told.views else told.task.replace("_", " ").capitalize()
 
 
-def _course(now: Now, told: Job) -> str:
+def report(now: Now, told: Report) -> str:
+    """What becomes of a report: ``1–28 Nov 2018, asked for 3 min ago: done 2 min ago in 0.4 s``."""
+    asked = "" if told.status == "queued" else f", asked for {now.ago(told.queued_at)}"
+    return f"{told.days.label()}{asked}: {_course(now, told)}."
+
+
+def _course(now: Now, told: Job | Report) -> str:
     if told.status == "queued":
         return f"{'failed, and is queued again' if told.error else f'queued {now.ago(told.queued_at)}'}"
     if told.status == "running" and told.started_at:
         return f"running for {now.duration_since(told.started_at)}"
     took = f" in {now.notation.duration(told.duration_seconds)}" if told.duration_seconds is not None else ""
-    return f"{told.status} {now.ago(told.finished_at)}{took}"
+    return f"{told.status}{f' {now.ago(told.finished_at)}' if told.finished_at else ''}{took}"
+
+
+def shelf(now: Now, told: Shelf) -> Verdict | None:
+    """What is in the way of reports that were asked for; None if nothing is."""
+    return _no_worker(now, told.heard_at, "no report is made", _queued(now, len(told.waiting), "report"))
 
 
 def _without_worker(now: Now, jobs: Jobs) -> Verdict | None:
-    if jobs.heard_at and not now.is_overdue(jobs.heard_at):
+    queued = _queued(now, jobs.counts["queued"], "job")
+    return _no_worker(now, jobs.heard_at, "no change is noticed and no view refreshed", queued)
+
+
+def _queued(now: Now, number: int, what: str) -> str:
+    return f"; {now.counted(number, what)} {'is' if number == 1 else 'are'} queued" if number else ""
+
+
+def _no_worker(now: Now, heard_at: datetime | None, so: str, queued: str) -> Verdict | None:
+    if heard_at and not now.is_overdue(heard_at):
         return None
-    heard = f"the last sign of one came {now.ago(jobs.heard_at)}" if jobs.heard_at else "none has signed on"
-    queued = jobs.counts["queued"]
-    waiting = f"; {now.counted(queued, 'job')} {'is' if queued == 1 else 'are'} queued" if queued else ""
+    heard = f"the last sign of one came {now.ago(heard_at)}" if heard_at else "none has signed on"
     return Verdict(
         Level.BAD,
-        f"No worker is alive ({heard}), so no change is noticed and no view refreshed{waiting}.",
+        f"No worker is alive ({heard}), so {so}{queued}.",
         "Start one with `python -m dashboard worker`, or let the server be one: `DASHBOARD_WORKER=inline`.",
     )
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from itertools import cycle
-from math import ceil, floor, log10
+from math import ceil, floor
 
 import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.measures import Dimension, Measure, change
-from dashboard.notation import Format, Notation
+from dashboard.notation import Format, Notation, axis
 from dashboard.window import Grain
 
 NOW = "#2e7de1"
@@ -26,7 +26,6 @@ CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 _BAR_HEIGHT = 38
 _DOT = 9
-_STEPS = 5  # of the axis of values
 _DATED_BUCKETS = 7  # as many dates as fit below a chart on a phone
 _DAY_MS = 86_400_000
 _LEAST_SECONDS = 0.001
@@ -292,12 +291,7 @@ def _strings(dates: pl.Series) -> list[str]:
 def _value_axis(values: pl.DataFrame, kind: Format, notation: Notation) -> dict[str, object]:
     """From zero to the greatest value, with round numbers written as everywhere else."""
     highest = max((float(value) for column in values for value in column.drop_nulls()), default=0.0)
-    rough = max(highest, 1.0) / _STEPS
-    power = 10.0 ** floor(log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-    if kind is Format.COUNT:
-        step = max(step, 1)
-    ticks = [step * n for n in range(ceil(highest / step) + 1)]
+    ticks = axis(highest, kind)
     return {
         "range": [0, ticks[-1] * 1.02 or 1],
         "tickvals": ticks,

@@ -22,22 +22,27 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from dashboard import embedded, jobs, refresh, telemetry
+from dashboard import advice, embedded, jobs, refresh, reports, telemetry
 from dashboard.cache import Reason, open_levels
 from dashboard.catalogue import catalogue
 from dashboard.data import EVER, Data, Frame, connected, opened
-from dashboard.errors import DaybookError, LoadError, ParameterError
+from dashboard.errors import DaybookError, LoadError, ParameterError, ReportError
 from dashboard.loading.first_start import is_untouched
+from dashboard.notation import MISSING, Notation
 from dashboard.settings import settings
 from dashboard.versions import ANY
 from dashboard.warming import warm_up
-from dashboard.window import Span
+from dashboard.window import Comparison, Span, Window
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 load = typer.Typer(no_args_is_help=True, help="Fill the database with orders.")
 cache = typer.Typer(no_args_is_help=True, help="Look at the cache, or make parts of it invalid.")
 app.add_typer(load, name="load")
 app.add_typer(cache, name="cache")
+report = typer.Typer(
+    no_args_is_help=True, help="Write reports, or list those that were asked for on the page."
+)
+app.add_typer(report, name="report")
 
 out, err = Console(), Console(stderr=True)
 
@@ -151,7 +156,7 @@ def refresh_command(
 
 @app.command()
 def worker() -> None:
-    """Run jobs until it is told to stop: refreshes after changes, warm-up, retention."""
+    """Run jobs until it is told to stop: refreshes after changes, warm-up, reports, retention."""
     chosen = settings().model_copy(update={"worker": "inline"})
     with _opened() as data, jobs.working(data, chosen):
         signal.signal(signal.SIGINT, signal.default_int_handler)  # that of polars does not end a wait
@@ -237,6 +242,60 @@ def warm(
     with _opened() as data:
         done = warm_up(data, budget_seconds=settings().warm_up_seconds if seconds is None else seconds)
     out.print(str(done), soft_wrap=True)
+
+
+@report.command()
+def generate(
+    first: Annotated[str, typer.Option("--from", help="First day, as 2017-11-24.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, as 2017-11-30.")],
+    compare: Annotated[
+        str, typer.Option(help="With what: period, year, weekday, none, or days as 2016-11-24..2016-11-30.")
+    ] = str(Comparison.PREVIOUS_PERIOD),
+    title: Annotated[str, typer.Option(help="What to call it, if not by its days.")] = "",
+    output: Annotated[
+        Path | None, typer.Option(help="File to write it to, instead of standard output.")
+    ] = None,
+) -> None:
+    """Write the report of a range of days, as one HTML document."""
+    days = Span.through(_day("--from", first, EVER.start), _day("--to", last, EVER.last))
+    asked = {"range": f"{days.start}..{days.last}", "compare": compare}
+    window = Window.from_query(asked, watermark=days.last, first_day=days.start)
+    with _opened() as data:
+        made = reports.make(data, title, window, _notation())
+    if output is None:
+        sys.stdout.buffer.write(made.content.encode())
+        return
+    try:
+        output.write_text(made.content, encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"{output} can't be written: {error.strerror}.") from None
+    err.print(f"{escape(str(output))}: {days.label()}, data version {made.data_version}", soft_wrap=True)
+
+
+@report.command("list")
+def list_reports() -> None:
+    """The last reports that were asked for on the page, and what became of them."""
+    with _opened() as data:
+        found = reports.read(data.database)
+    now, table = (
+        advice.Now(found.now, _notation()),
+        Table("title", "days", "asked", "status", "took", "error"),
+    )
+    for each in found.reports:
+        seconds = each.duration_seconds
+        table.add_row(
+            escape(each.title),
+            each.days.label(),
+            now.ago(each.queued_at),
+            each.status,
+            MISSING if seconds is None else now.notation.duration(seconds),
+            escape(each.error or "").replace("\n", " "),
+        )
+    Console(width=_AS_WIDE_AS_NEEDED).print(table)
+
+
+def _notation() -> Notation:
+    return Notation(settings().locale, settings().currency)
 
 
 def _print_reads(reads: pl.DataFrame, minutes: int) -> None:

@@ -63,6 +63,10 @@ class RefreshFailed(DaybookError):
     """Views could not be filled, and keep their old rows."""
 
 
+class ReportError(DaybookError):
+    """A report can't be made, or is no longer there."""
+
+
 class EmbeddedError(DaybookError):
     """The bundled PostgreSQL could not be initialised, started or stopped."""
 

@@ -23,6 +23,7 @@ page = st.navigation(
                 "../pages/business/overview.py", title="Overview", icon=":material/dashboard:", default=True
             ),
             st.Page("../pages/business/sales.py", title="Sales", icon=":material/show_chart:"),
+            st.Page("../pages/business/reports.py", title="Reports", icon=":material/description:"),
         ],
         "Operations": [
             st.Page("../pages/ops/freshness.py", title="Freshness", icon=":material/update:"),

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from math import ceil, floor, log10
 
 from babel import Locale
 from babel.numbers import (
@@ -25,6 +26,7 @@ WHOLE_UNITS_FROM = 10_000
 """Amounts from here up are written without cents where space is short."""
 
 _UNITS = (("s", 1), ("min", 60), ("h", 3_600), ("days", 86_400))
+_AXIS_STEPS = 5
 _LEAST_SHOWN = 2  # of a unit that is not the smallest: 90 minutes are 90 min, not 2 h
 
 
@@ -34,6 +36,16 @@ class Format(StrEnum):
     MONEY = "money"
     COUNT = "count"
     SECONDS = "seconds"
+
+
+def axis(highest: float, kind: Format) -> list[float]:
+    """Round values from zero to what is as high, or a bit higher, for the lines of an axis."""
+    rough = max(highest, 1.0) / _AXIS_STEPS
+    power = 10.0 ** floor(log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    if kind is Format.COUNT:
+        step = max(step, 1)
+    return [step * n for n in range(ceil(highest / step) + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +82,11 @@ class Notation:
 
     def share(self, ratio: float) -> str:
         """A signed change: ``+12.3%``."""
-        written = self._written(abs(ratio), Locale.parse(self.locale).percent_formats[None], decimals=1)
-        return f"{'-' if round(ratio, 3) < 0 else '+'}{written}"
+        return f"{'-' if round(ratio, 3) < 0 else '+'}{self.portion(abs(ratio))}"
+
+    def portion(self, ratio: float) -> str:
+        """A part of a whole: ``12.3%``."""
+        return self._written(ratio, Locale.parse(self.locale).percent_formats[None], decimals=1)
 
     def duration(self, seconds: float) -> str:
         """As precise as one reads it: ``42 ms``, ``0.42 s``, ``12 s``, ``3 min``, ``5 h``, ``3 days``."""

@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     keep_refreshes_days: int = Field(
         90, gt=0, description="Age at which the history of refreshes is deleted."
     )
+    keep_reports_days: int = Field(90, gt=0, description="Age at which reports are deleted.")
 
     cache: Literal["auto", "memory", "null"] = Field(
         "auto",

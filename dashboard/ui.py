@@ -290,8 +290,10 @@ def _column_config(column: Column, dtype: pl.DataType) -> ColumnConfig:
             return st.column_config.Column(column.label)
 
 
-def download(label: str, content: Callable[[], bytes], file_name: str, mime: str) -> None:
-    """A button whose file is made when it is clicked."""
+def download(
+    label: str, content: Callable[[], bytes], file_name: str, mime: str, key: str | None = None
+) -> None:
+    """A button whose file is made when it is clicked; several of one label and name need a key each."""
     st.download_button(
-        label, content, file_name=file_name, mime=mime, on_click="ignore", icon=":material/download:"
+        label, content, file_name=file_name, mime=mime, key=key, on_click="ignore", icon=":material/download:"
     )

@@ -8,7 +8,7 @@ import typer
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 FOLDER = Path(__file__).parent / "screenshots"
-PAGES = {"overview": "/", "sales": "/sales", "freshness": "/freshness"}
+PAGES = {"overview": "/", "sales": "/sales", "reports": "/reports", "freshness": "/freshness"}
 WAIT_MS = 60_000
 MARGIN_PX = 32
 
@@ -70,7 +70,7 @@ def _take(browser: Browser, url: str, look: Look, target: Path) -> None:
 
 
 def _wait_until_drawn(page: Page) -> None:
-    page.get_by_test_id("stPlotlyChart").first.wait_for()
+    page.get_by_test_id("stMain").get_by_test_id("stHeading").first.wait_for()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     page.wait_for_function(_CHARTS_FIT)

@@ -10,12 +10,13 @@ from dashboard.changes import backlog
 from dashboard.database import Database
 from dashboard.errors import DatabaseError
 from dashboard.freshness import jobs, sources, views
-from dashboard.freshness.jobs import STATUSES, Doing, Job, Jobs
+from dashboard.freshness.jobs import ACTIVE, STATUSES, Doing, Job, Jobs, pause_seconds
 from dashboard.freshness.part import Part, begin, part
 from dashboard.freshness.sources import Source, Sources
 from dashboard.freshness.views import REFRESHES, Known, Status, ViewState
 
 __all__ = [
+    "ACTIVE",
     "REFRESHES",
     "STATUSES",
     "Doing",
@@ -29,6 +30,7 @@ __all__ = [
     "ViewState",
     "doing",
     "nightly_at",
+    "pause_seconds",
     "read",
 ]
 

@@ -53,11 +53,9 @@ class Doing:
     @property
     def pause_seconds(self) -> int | None:
         """After which time to look again; None if nothing will have become of it."""
-        active = [job for job in self.jobs if job.is_active]
-        if not active:
-            return None
-        is_new = any(self.now - (job.started_at or job.queued_at) < _LONG for job in active)
-        return _SOON_SECONDS if is_new else _LATER_SECONDS
+        return pause_seconds(
+            self.now, [job.started_at or job.queued_at for job in self.jobs if job.is_active]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,13 @@ class Jobs:
     counts: dict[str, int]
     waiting_since: datetime | None
     heard_at: datetime | None
+
+
+def pause_seconds(now: datetime, active_since: Sequence[datetime]) -> int | None:
+    """After which time to look again at jobs that are queued or running; None if there are none."""
+    if not active_since:
+        return None
+    return _SOON_SECONDS if now - max(active_since) < _LONG else _LATER_SECONDS
 
 
 def jobs(snapshot: Snapshot) -> Jobs:

@@ -2,7 +2,7 @@
 
 import logging
 
-from dashboard import telemetry
+from dashboard import reports, telemetry
 from dashboard.database import Database
 from dashboard.job_tables import FIND_TABLES
 from dashboard.settings import Settings
@@ -26,12 +26,13 @@ DELETE FROM dashboard.refreshes WHERE finished_at < now() - %(days)s * interval 
 
 
 def delete_old(database: Database, settings: Settings) -> None:
-    """Delete old jobs, refreshes and statistics of reads. What people have numbers for stays for good."""
+    """Delete old jobs, refreshes, reports and statistics of reads. What people have numbers for stays for good."""
     with database.writer() as writer:
         writer.execute(FIND_TABLES)  # the triggers on jobs need it, too
         jobs = writer.execute(_JOBS, {"days": settings.keep_jobs_days})
         writer.execute(_ATTEMPTS)
     with database.writer() as writer:
         refreshes = writer.execute(_REFRESHES, {"days": settings.keep_refreshes_days})
+        old_reports = reports.delete_old(writer, settings.keep_reports_days)
     telemetry.prune(database)
-    log.info("deleted %d old jobs and %d old refreshes", jobs, refreshes)
+    log.info("deleted %d old jobs, %d old refreshes and %d old reports", jobs, refreshes, old_reports)

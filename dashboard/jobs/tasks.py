@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from dashboard import reports
 from dashboard.catalogue import View, catalogue
 from dashboard.data import Data
 from dashboard.database import Cancellation
 from dashboard.errors import RefreshFailed
 from dashboard.jobs.requesting import request
 from dashboard.jobs.retention import delete_old
+from dashboard.notation import Notation
 from dashboard.refresh import refresh_pending
 from dashboard.settings import Settings
 from dashboard.warming import warm_up
@@ -71,6 +73,18 @@ def _warm_up(work: Work) -> None:
     warm_up(work.data, budget_seconds=work.settings.warm_up_seconds, cancellation=work.cancellation)
 
 
+def report(work: Work, report_id: int) -> None:
+    """Make a report that was asked for; nothing, if it was made or deleted. Raises ReportError."""
+    database, notation = work.data.database, Notation(work.settings.locale, work.settings.currency)
+    with database.writer() as writer:
+        wanted = reports.take_up(writer, report_id)
+    if wanted is None:
+        return
+    made = reports.make(work.data, *wanted, notation)
+    with database.writer(work.cancellation) as writer:
+        reports.fill(writer, report_id, made)
+
+
 def _retention(work: Work) -> None:
     delete_old(work.data.database, work.settings)
 
@@ -79,6 +93,7 @@ BODIES: dict[str, Callable[..., None]] = {
     "refresh": refresh,
     "full_refresh": full_refresh,
     "warm_up": _warm_up,
+    "report": report,
     "retention": _retention,
 }
 """By task. They take the work and the arguments of the job."""

@@ -374,3 +374,38 @@ class TestServe:
             days = rows(shell("query", DAILY, "--format", "json"))
             assert sum(day["total_orders"] for day in days) == 500
         assert not shell.servers()
+
+
+class TestReports:
+    NOVEMBER = ("report", "generate", "--from", "2017-11-01", "--to", "2017-11-30")
+
+    def test_report_is_written_to_standard_output_or_a_file(self, shell: Shell, tmp_path: Path) -> None:
+        done = shell(*self.NOVEMBER, "--compare", "none", "--title", "Black <Friday>")
+        assert (done.returncode, done.stderr) == (0, b"")
+        document = done.stdout.decode()
+        assert document.startswith("<!doctype html>")
+        assert "<h1>Black &lt;Friday&gt;</h1>" in document
+        assert "<strong>1–30 Nov 2017</strong>" in document
+        file = tmp_path / "november.html"
+        done = shell(*self.NOVEMBER, "--output", str(file))
+        assert (done.returncode, done.stdout) == (0, b"")
+        assert "<h1>Sales 1–30 Nov 2017</h1>" in file.read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (("--from", "x", "--to", "2017-11-30"), ["--from", "'x'", "2017-11-24"]),
+            (("--from", "2017-11-30", "--to", "2017-11-01"), ["ends before it starts"]),
+            (("--from", "2017-11-01", "--to", "2017-11-30", "--compare", "x"), ["compare=x", "period"]),
+            (("--from", "2017-11-01", "--to", "2017-11-30", "--output", "/nowhere/x"), ["/nowhere/x"]),
+        ],
+    )
+    def test_mistake_is_one_message(
+        self, in_process: Callable[..., str], options: tuple[str, ...], words: list[str]
+    ) -> None:
+        assert_helps(in_process("report", "generate", *options), words)
+
+    def test_there_are_none_on_the_list(self, shell: Shell) -> None:
+        done = shell("report", "list")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert "took" in done.stdout.decode()

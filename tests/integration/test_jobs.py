@@ -154,6 +154,6 @@ class TestRequests:
 
     def test_unknown_task_is_refused_with_the_known_ones(self, database: Database) -> None:
         with pytest.raises(
-            ParameterError, match="'refesh'; there are full_refresh, refresh, retention, warm_up"
+            ParameterError, match="'refesh'; there are full_refresh, refresh, report, retention, warm_up"
         ):
             request(database, "refesh")

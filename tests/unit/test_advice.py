@@ -5,10 +5,23 @@ from typing import Any
 
 import pytest
 
-from dashboard.advice import Level, Now, Verdict, backlog, facts, freshness, job, next_refresh
+from dashboard.advice import (
+    OUTCOMES,
+    Level,
+    Now,
+    Verdict,
+    backlog,
+    facts,
+    freshness,
+    job,
+    next_refresh,
+    report,
+    shelf,
+)
 from dashboard.changes import Backlog
 from dashboard.freshness import STATUSES, Job, Jobs, Source, Sources, Status, ViewState
 from dashboard.notation import Notation
+from dashboard.reports import Report, Shelf
 
 MOMENT = datetime(2025, 3, 20, 12, tzinfo=UTC)
 NIGHTLY = MOMENT + timedelta(hours=14)
@@ -216,3 +229,62 @@ def test_the_worst_of_a_view_is_what_it_is_called() -> None:
     assert view(backlog=waiting(1)).status is Status.PENDING
     assert view(backlog=waiting(1), is_populated=False).status is Status.EMPTY
     assert failing(is_populated=False).status is Status.FAILING
+
+
+class TestReports:
+    def a_report(self, **chosen: Any) -> Report:
+        facts = {
+            "report_id": 1,
+            "title": "November",
+            "first_day": date(2018, 11, 1),
+            "last_day": date(2018, 11, 28),
+            "queued_at": ago(180),
+            "generated_at": None,
+            "data_version": None,
+            "status": "queued",
+            "started_at": None,
+            "finished_at": None,
+            "duration_seconds": None,
+            "error": None,
+        }
+        return Report(**facts | chosen)
+
+    @pytest.mark.parametrize(
+        ("chosen", "said"),
+        [
+            ({}, "1–28 Nov 2018: queued 3 min ago."),
+            ({"error": "x"}, "1–28 Nov 2018: failed, and is queued again."),
+            (
+                {"status": "running", "started_at": ago(2)},
+                "1–28 Nov 2018, asked for 3 min ago: running for 2 s.",
+            ),
+            (
+                {"status": "done", "finished_at": ago(120), "duration_seconds": 0.4},
+                "1–28 Nov 2018, asked for 3 min ago: done 2 min ago in 0.4 s.",
+            ),
+            (
+                {"status": "failed"},
+                "1–28 Nov 2018, asked for 3 min ago: failed.",
+            ),
+        ],
+    )
+    def test_what_becomes_of_one_is_said_in_words(self, chosen: dict[str, Any], said: str) -> None:
+        assert report(NOW, self.a_report(**chosen)) == said
+
+    def test_every_state_of_a_job_has_its_level(self) -> None:
+        assert set(OUTCOMES) == set(STATUSES)
+
+    def test_only_a_worker_that_is_alive_makes_them(self) -> None:
+        assert shelf(NOW, Shelf(MOMENT, (), ago(5))) is None
+        dead = shelf(NOW, Shelf(MOMENT, (self.a_report(), self.a_report(status="done")), ago(300)))
+        assert dead
+        assert dead.level is Level.BAD
+        assert (
+            "the last sign of one came 5 min ago), so no report is made; 1 report is queued." in dead.finding
+        )
+
+    def test_they_are_followed_while_one_is_being_made(self) -> None:
+        done, new = self.a_report(status="done"), self.a_report(queued_at=ago(5))
+        assert Shelf(MOMENT, (done,), None).pause_seconds is None
+        assert Shelf(MOMENT, (new, done), None).pause_seconds == 1
+        assert Shelf(MOMENT, (self.a_report(),), None).pause_seconds == 10

@@ -22,6 +22,7 @@ LAYERS = (
     ("charts",),
     ("advice",),
     ("export",),
+    ("reports",),
     ("explore",),
     ("measures",),
     ("notation",),
@@ -57,6 +58,7 @@ HOMES = {
     "uvicorn": {"server"},
     "typer": {"cli"},
     "sqlglot": {"catalogue"},
+    "jinja2": {"reports"},
 }
 
 FILES = sorted([*(ROOT / "dashboard").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])
