@@ -29,6 +29,13 @@ NEVER_SECONDS = 3_600.0
 
 _numbers = count(1)
 
+# First those that wait for a lock, or they would have it when its holder is gone.
+_TERMINATE = """
+SELECT pg_terminate_backend(pid) FROM (
+    SELECT pid FROM pg_stat_activity WHERE datname = '{name}' ORDER BY wait_event_type = 'Lock' DESC NULLS LAST
+) AS found
+"""
+
 _COUNTED = """
 SELECT coalesce(sum(calls), 0)::int, coalesce(sum(rows), 0)::int
 FROM pg_stat_statements JOIN pg_database ON pg_database.oid = dbid
@@ -121,6 +128,12 @@ def bump_months(writer: Writer, relation: str, months: Sequence[date]) -> int:
     return int(version)
 
 
+def catch_up(data: Data) -> None:
+    """Let a process know the newest versions; a thread of its own may be asking for them since before they were."""
+    with data.database.snapshot() as snapshot:
+        data.known.learn(versions.read_versions(snapshot))
+
+
 @contextmanager
 def held_up(
     database: Database, admin: Admin, view: str, read: Callable[[], T]
@@ -153,7 +166,7 @@ def down(server: str, url: str) -> Iterator[None]:
     name = name_of(url)
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        connection.execute(_TERMINATE.format(name=name))
         try:
             yield
         finally:

@@ -27,6 +27,7 @@ from tests.reads import (
     Work,
     administering,
     bump_months,
+    catch_up,
     copied,
     name_of,
     opening,
@@ -159,6 +160,7 @@ class TestRandomRanges:
             @given(st.sampled_from(SPLIT), spans(), changes)
             def check(name: str, span: Span, what: tuple[str, date]) -> None:
                 change(name, *what)
+                catch_up(data)
                 assert_right(data, connection, name, span)
                 with data.database.snapshot() as snapshot:
                     version = read_versions(snapshot).of(catalogue()[name].tags, _asked(span))

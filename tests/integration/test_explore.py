@@ -22,6 +22,7 @@ from dashboard.measures import CATEGORY, CUSTOMERS, MEASURES, REVENUE, STATE, Di
 from dashboard.refresh import refresh_views
 from dashboard.settings import Settings
 from dashboard.window import Comparison, Grain, Span, Window
+from tests.reads import catch_up
 
 FIRST, LAST = date(2016, 10, 4), date(2018, 9, 20)
 ALL = Span.through(FIRST, LAST)
@@ -302,6 +303,7 @@ def test_customers_are_those_of_the_shop_while_it_grows(growing: Data, database_
             order(person, day)
         with growing.database.writer() as writer:
             refresh_views(writer, reason="test", views=[growing.catalogue.view("customer_days")])
+        catch_up(growing)
         rows = explore.series(growing.reading(), window).rows.to_dicts()
         buckets = [bucket for bucket in window.buckets() if overlaps(bucket)]
         found = [row[CUSTOMERS.name] for row in rows]

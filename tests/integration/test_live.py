@@ -155,7 +155,7 @@ class TestReading:
         assert not reading.is_outdated()
         order(admin, MARCH.start, 100)
         refresh(database)
-        assert reading.is_outdated()
+        wait_until(reading.is_outdated, "the order is known")
 
     def test_of_what_could_not_be_had_is_outdated_by_a_change(
         self, open_data: Opener, shop: Database, database_url: str, admin: Admin
@@ -167,7 +167,7 @@ class TestReading:
         admin("ALTER MATERIALIZED VIEW dashboard.away RENAME TO daily_sales_metrics")
         assert not reading.is_outdated()
         change(shop, MARCH)
-        assert reading.is_outdated()
+        wait_until(reading.is_outdated, "the change is known")
 
     def test_that_answered_nothing_shows_nothing(self, data: Data) -> None:
         assert data.reading().shown() == Shown(0, (), ())
