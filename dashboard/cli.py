@@ -32,7 +32,7 @@ from dashboard.notation import MISSING, Notation
 from dashboard.settings import settings
 from dashboard.versions import ANY
 from dashboard.warming import warm_up
-from dashboard.window import Comparison, Span, Window
+from dashboard.window import Comparison, Span, Window, write_days
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 load = typer.Typer(no_args_is_help=True, help="Fill the database with orders.")
@@ -258,7 +258,7 @@ def generate(
 ) -> None:
     """Write the report of a range of days, as one HTML document."""
     days = Span.through(_day("--from", first, EVER.start), _day("--to", last, EVER.last))
-    asked = {"range": f"{days.start}..{days.last}", "compare": compare}
+    asked = {"range": write_days(days), "compare": compare}
     window = Window.from_query(asked, watermark=days.last, first_day=days.start)
     with _opened() as data:
         made = reports.make(data, title, window, _notation())
@@ -277,10 +277,8 @@ def list_reports() -> None:
     """The last reports that were asked for on the page, and what became of them."""
     with _opened() as data:
         found = reports.read(data.database)
-    now, table = (
-        advice.Now(found.now, _notation()),
-        Table("title", "days", "asked", "status", "took", "error"),
-    )
+    now = advice.Now(found.now, _notation())
+    table = Table("title", "days", "asked", "status", "took", "error")
     for each in found.reports:
         seconds = each.duration_seconds
         table.add_row(

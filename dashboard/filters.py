@@ -8,7 +8,7 @@ from dashboard import app, ui
 from dashboard.data import Extent
 from dashboard.errors import WindowError
 from dashboard.measures import MEASURES, Measure
-from dashboard.window import AUTO_GRAIN, CUSTOM, PRESETS, Comparison, Grain, Span, Window
+from dashboard.window import AUTO_GRAIN, CUSTOM, PRESETS, Comparison, Grain, Span, Window, write_days
 
 _KEYS = ("range", "compare", "grain")
 _REMEMBERED = "filters"
@@ -137,11 +137,7 @@ def _days_input(label: str, key: str, span: Span, parameter: str) -> None:
 def _ask_days(key: str, parameter: str) -> None:
     days = st.session_state[key]
     if len(days) == 2:  # noqa: PLR2004 - while only the first day is picked, there is one
-        _ask(**{parameter: _written(Span.through(*days))})
-
-
-def _written(span: Span) -> str:
-    return f"{span.start}..{span.last}"
+        _ask(**{parameter: write_days(Span.through(*days))})
 
 
 def _comparison_select(chosen: Window) -> None:
@@ -160,7 +156,7 @@ def _comparison_select(chosen: Window) -> None:
 def _ask_comparison(shown: Span) -> None:
     """Other days begin as those that were compared before, to be changed from there."""
     comparison = st.session_state["comparison"]
-    _ask(compare=_written(shown) if comparison is Comparison.CUSTOM else str(comparison))
+    _ask(compare=write_days(shown) if comparison is Comparison.CUSTOM else str(comparison))
 
 
 def _grain_select(chosen: Window) -> None:

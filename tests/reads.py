@@ -17,6 +17,7 @@ from dashboard.cache import Backend, Key, Miss, Value, open_levels
 from dashboard.catalogue import catalogue
 from dashboard.data import Data, Frame
 from dashboard.database import Database, Writer
+from dashboard.errors import DatabaseUnavailable
 from dashboard.refresh import refresh_views
 from dashboard.settings import Settings
 
@@ -171,6 +172,19 @@ def down(server: str, url: str) -> Iterator[None]:
             yield
         finally:
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+class Unconfirmed:
+    """A database that loses its connection when a commit is done."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def writer(self) -> Iterator[Writer]:
+        with self._database.writer() as writer:
+            yield writer
+        raise DatabaseUnavailable("broken")
 
 
 class Work(NamedTuple):

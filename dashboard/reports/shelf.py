@@ -12,7 +12,7 @@ from dashboard.freshness import ACTIVE, pause_seconds
 from dashboard.freshness.part import asked, begin
 from dashboard.reports.making import Made
 from dashboard.reports.title import file_name, readable
-from dashboard.window import Comparison, Grain, Span, Unit, Window
+from dashboard.window import Comparison, Grain, Span, Unit, Window, parse_days, write_days
 
 NUMBER = 50
 """So many of the last reports are listed."""
@@ -178,7 +178,7 @@ def _choices(window: Window) -> dict[str, str | None]:
     return {
         "grain": window.chosen_grain,
         "comparison": window.comparison,
-        "compared": f"{compared.start}..{compared.last}" if compared else None,
+        "compared": write_days(compared) if compared else None,
         "unit": window.unit.name if window.unit else None,
         "preset": window.preset,
     }
@@ -192,7 +192,7 @@ def _window(span: Span, choices: Mapping[str, Any]) -> Window:
         watermark=span.last,
         chosen_grain=Grain(grain) if grain else None,
         comparison=Comparison(choices["comparison"]),
-        compared=Span.through(*map(date.fromisoformat, compared.split(".."))) if compared else None,
+        compared=parse_days("compared", compared) if compared else None,
         unit=Unit[unit] if unit else None,
         preset=choices["preset"],
     )

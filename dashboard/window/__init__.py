@@ -1,6 +1,7 @@
 """Windows of time: presets, half-open ranges, grain, comparison, watermark. Pure."""
 
 from dashboard.window.moving import moved
+from dashboard.window.notation import parse_days, write_days
 from dashboard.window.preset import ALL, CUSTOM, DEFAULT, PRESETS, Preset
 from dashboard.window.span import EARLIEST, LATEST, Bucket, Grain, Span, Unit, bucket_start
 from dashboard.window.window import AUTO_GRAIN, Comparison, Window
@@ -22,4 +23,6 @@ __all__ = [
     "Window",
     "bucket_start",
     "moved",
+    "parse_days",
+    "write_days",
 ]

@@ -12,10 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from dashboard.cache.contract import Reason
-from dashboard.database import READER_ROLE, Database, Writer
+from dashboard.database import READER_ROLE, Database
 from dashboard.errors import DatabaseUnavailable
 from dashboard.settings import ROOT, Settings
 from dashboard.telemetry import ELAPSED_BOUNDS_MS, RETENTION_DAYS, Statistics, recent
+from tests.reads import Unconfirmed
 from tests.servers import wait_until
 
 Admin = Callable[..., list[tuple[object, ...]]]
@@ -151,18 +152,9 @@ class TestFlush:
     def test_a_write_whose_commit_was_not_confirmed_counts_once(
         self, database: Database, statistics: Statistics, admin: Admin
     ) -> None:
-        class Breaking:
-            """Loses its connection when the commit is done."""
-
-            @contextmanager
-            def writer(self) -> Iterator[Writer]:
-                with database.writer() as writer:
-                    yield writer
-                raise DatabaseUnavailable("broken")
-
         statistics.record(DAILY, "memory", elapsed_ms=1)
         with pytest.raises(DatabaseUnavailable):
-            statistics.flush(Breaking())
+            statistics.flush(Unconfirmed(database))
         statistics.record(DAILY, "memory", elapsed_ms=1)
         statistics.flush(database)
         assert reads(admin) == 2

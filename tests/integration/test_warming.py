@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, nullcontext, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from dashboard import cli, explore, warming
 from dashboard.cache import months
 from dashboard.catalogue import catalogue
 from dashboard.data import Data
-from dashboard.database import READER_ROLE, Cancellation, Database, Writer
+from dashboard.database import READER_ROLE, Cancellation, Database
 from dashboard.demand import RETENTION_DAYS, Demand
 from dashboard.errors import DatabaseUnavailable, StatementCancelled
 from dashboard.measures import CATEGORY, STATE
@@ -29,6 +29,7 @@ from tests.reads import (
     Admin,
     Opener,
     Statements,
+    Unconfirmed,
     administering,
     copied,
     down,
@@ -381,19 +382,10 @@ class TestAsked:
     def test_a_write_whose_commit_was_not_confirmed_counts_once(
         self, database: Database, admin: Admin
     ) -> None:
-        class Breaking:
-            """Loses its connection when the commit is done."""
-
-            @contextmanager
-            def writer(self) -> Iterator[Writer]:
-                with database.writer() as writer:
-                    yield writer
-                raise DatabaseUnavailable("broken")
-
         demand = Demand("host:1:2", time.time)
         demand.count((DAILY, MARCH, ()), LAST_DAY)
         with pytest.raises(DatabaseUnavailable):
-            demand.flush(Breaking())
+            demand.flush(Unconfirmed(database))
         demand.count((DAILY, MARCH, ()), LAST_DAY)
         demand.flush(database)
         assert [*asked(admin).values()] == [2]

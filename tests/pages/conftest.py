@@ -15,6 +15,7 @@ from dashboard import app
 from dashboard.data import Data, opened
 from dashboard.settings import ROOT, Settings
 from tests import shop
+from tests.reads import Admin, administering
 
 SECONDS = 60
 
@@ -58,6 +59,13 @@ def shop_data(shop_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def own_shop_url(shop_template: str, server: str) -> str:
     """URL of a database with the demo shop, for one test alone."""
     return shop.copy(server, shop_template, f"own_shop_{next(_numbers)}")
+
+
+@pytest.fixture
+def admin(own_shop_url: str) -> Iterator[Admin]:
+    """Run SQL on the shop of the test, as its owner."""
+    with administering(own_shop_url) as run:
+        yield run
 
 
 @pytest.fixture

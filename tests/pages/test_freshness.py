@@ -1,9 +1,7 @@
 """The freshness page: each of its parts in its usual state, in trouble, and while others are in trouble."""
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
 
 import psycopg
 import pytest
@@ -13,25 +11,12 @@ from dashboard import ui
 from dashboard.catalogue import catalogue
 from tests.pages.conftest import OpenPage, Show
 from tests.pages.test_pages import let_in
+from tests.reads import Admin
 from tests.servers import free_port
-
-Admin = Callable[..., list[tuple[Any, ...]]]
 
 NAMES = [view.name for view in catalogue().views]
 PARTS = ["Refreshes", "Jobs", "How changes are noticed"]
 STRANGE = "<b>bold</b> **x** [a](b) `y` :smile: $z$"
-
-
-@pytest.fixture
-def admin(own_shop_url: str) -> Iterator[Admin]:
-    """Run SQL on the shop of the test, as its owner."""
-    with psycopg.connect(own_shop_url, autocommit=True) as connection:
-
-        def run(sql: str) -> list[tuple[Any, ...]]:
-            cursor = connection.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-
-        yield run
 
 
 @pytest.fixture

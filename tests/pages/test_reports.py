@@ -1,9 +1,5 @@
 """The page of reports: asking for one, following it, fetching and deleting it, and what is in the way."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
-import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -13,22 +9,9 @@ from dashboard.jobs.tasks import Work
 from dashboard.settings import Settings
 from tests.pages.conftest import OpenPage, Show
 from tests.pages.test_pages import let_in
-
-Admin = Callable[..., list[tuple[Any, ...]]]
+from tests.reads import Admin
 
 STRANGE = "<b>bold</b> **x** [a](b) `y` :smile: $z$"
-
-
-@pytest.fixture
-def admin(own_shop_url: str) -> Iterator[Admin]:
-    """Run SQL on the shop of the test, as its owner."""
-    with psycopg.connect(own_shop_url, autocommit=True) as connection:
-
-        def run(sql: str) -> list[tuple[Any, ...]]:
-            cursor = connection.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-
-        yield run
 
 
 @pytest.fixture
