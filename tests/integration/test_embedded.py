@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -460,7 +460,8 @@ def _postmaster(home: Path) -> psutil.Process:
 def _kill_servers(home: Path) -> None:
     servers = _servers(home)
     for process in servers:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # some end by themselves when the first one is gone
+            process.kill()
     psutil.wait_procs(servers, timeout=120)
 
 
