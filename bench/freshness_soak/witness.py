@@ -7,13 +7,12 @@ from datetime import date
 
 from bench.soak.claim import FIRST_DAY, LAST_DAY, SPLIT, Claim, Digest
 from bench.soak.history import History, State
-from dashboard.catalogue import catalogue
+from dashboard.catalogue import View, catalogue
 from dashboard.changes import SOURCES, backlog
 from dashboard.data import EVER, STALE
 from dashboard.database import Database, Snapshot
 from dashboard.window import Span
 
-_DEFINITION = "SELECT rtrim(pg_get_viewdef('dashboard.{view}'::regclass), ';') AS definition"
 _DIFFERENCE = """
 SELECT count(*) AS rows FROM (
     (SELECT * FROM dashboard.{view} EXCEPT ALL ({definition}))
@@ -45,7 +44,7 @@ class Witness:
             behind = [one.view for one in backlog(snapshot) if one.is_pending]
             for view in catalogue().views:
                 if view.name not in behind:
-                    self._compare_with_definition(snapshot, view.name)
+                    self._compare_with_definition(snapshot, view)
         self.counts["looks"] += 1
         self._compare_with_last(state)
         return behind
@@ -76,12 +75,12 @@ class Witness:
         spans = [span for span in self._months if span.start.month in set(months)]
         return all(first.of((relation,), span) == last.of((relation,), span) for span in spans)
 
-    def _compare_with_definition(self, snapshot: Snapshot, view: str) -> None:
-        [(definition,)] = snapshot.frame(_DEFINITION.format(view=view)).iter_rows()
-        [(rows,)] = snapshot.frame(_DIFFERENCE.format(view=view, definition=definition)).iter_rows()
+    def _compare_with_definition(self, snapshot: Snapshot, view: View) -> None:
+        difference = _DIFFERENCE.format(view=view.name, definition=view.select)
+        [(rows,)] = snapshot.frame(difference).iter_rows()
         self.counts["views compared with their definition"] += 1
         if rows:
-            self.problems.append(f"{view} lacks nothing, it is said, but {rows} rows differ ({_now()})")
+            self.problems.append(f"{view.name} lacks nothing, it is said, but {rows} rows differ ({_now()})")
 
     def _compare_with_last(self, state: State) -> None:
         states = self.history.states

@@ -53,7 +53,7 @@ class Claim(NamedTuple):
 
 
 def hashes(rows: pl.DataFrame) -> NDArray[np.uint64]:
-    return rows.hash_rows(_SEED).to_numpy()
+    return rows.with_columns(pl.col(pl.Categorical).cast(pl.String)).hash_rows(_SEED).to_numpy()
 
 
 def sample_digest(rows: pl.DataFrame) -> Digest:

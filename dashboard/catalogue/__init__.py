@@ -5,13 +5,14 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from dashboard.catalogue.parameter import ParameterType
 from dashboard.catalogue.query import Query, read_query
 from dashboard.catalogue.source import listed
 from dashboard.catalogue.view import View, read_view
 from dashboard.errors import CatalogueError, UnknownQuery
 from dashboard.settings import ROOT
 
-__all__ = ["Catalogue", "Query", "View", "catalogue", "load_catalogue"]
+__all__ = ["Catalogue", "ParameterType", "Query", "View", "catalogue", "load_catalogue"]
 
 FOLDER = ROOT / "queries"
 

@@ -22,7 +22,10 @@ class Query:
     """One SELECT that the dashboard may ask.
 
     ``sql`` has its parameters numbered (``$1::date``) in the order of ``params``. ``split`` names the date
-    column by which the answer for a range is the concatenation of its months' answers.
+    column by which the answer for a range is the concatenation of its months' answers; of one that ``is_large``,
+    the months of a year are not kept together as well. ``categories`` are columns with few different texts, which
+    frames hold as numbers with a dictionary. One that ``is_of_days`` looks at no rows but those from start to end, so
+    changes of other days are none of its business.
     """
 
     name: str
@@ -34,7 +37,10 @@ class Query:
     reads: tuple[str, ...]
     ttl: str
     split: str | None
+    categories: tuple[str, ...]
     first_line: int
+    is_large: bool = False
+    is_of_days: bool = False
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -69,6 +75,7 @@ def read_query(path: Path, folder: Path) -> Query:
     tree = sql.parse(source, statement)
     if others or not sql.is_reading(tree):
         raise source.error("a query file holds one SELECT, which only reads")
+    split, is_large = _split(source, params, tree)
     return Query(
         name=path.relative_to(folder).with_suffix("").as_posix(),
         title=source.title,
@@ -78,7 +85,9 @@ def read_query(path: Path, folder: Path) -> Query:
         params=params,
         reads=_checked_reads(source, sql.relations(tree)),
         ttl=_ttl(source),
-        split=_split(source, params, tree),
+        split=split,
+        is_large=is_large,
+        categories=_categories(source, tree),
         first_line=source.first_line,
     )
 
@@ -119,14 +128,24 @@ def _ttl(source: Source) -> str:
     return header.value
 
 
-def _split(source: Source, params: Mapping[str, ParameterType], tree: exp.Expr) -> str | None:
-    """The column of the header; the SQL must give a range what its months give one after the other."""
+def _categories(source: Source, tree: exp.Expr) -> tuple[str, ...]:
+    header = source.header("categories")
+    if unknown := set(header.items) - set(sql.columns(tree)):
+        problem = f"categories are columns of the answer, which has no {listed(unknown)}"
+        raise CatalogueError(source.path, header.line, problem)
+    return tuple(header.items)
+
+
+def _split(source: Source, params: Mapping[str, ParameterType], tree: exp.Expr) -> tuple[str | None, bool]:
+    """The column, and whether answers are large; the SQL must give a range what its months give one after the other."""
     if "split" not in source.headers:
-        return None
+        return None, False
     header = source.header("split")
-    match = re.fullmatch(r"month\((\w+)\)", header.value)
+    match = re.fullmatch(r"month\((\w+)\)(, large)?", header.value)
     if match is None or not has_window(params):
-        problem = "split is written month(COLUMN), and needs params start and end"
+        problem = (
+            "split is written month(COLUMN), perhaps followed by , large, and needs params start and end"
+        )
     elif not sql.is_ordered_by(tree, match[1]):
         problem = (
             f"split puts months together in order, so the SQL needs ORDER BY {match[1]} first, ascending"
@@ -134,5 +153,5 @@ def _split(source: Source, params: Mapping[str, ParameterType], tree: exp.Expr) 
     elif sql.is_cut_off(tree):
         problem = "split puts whole months together, so the SQL has no LIMIT, OFFSET or FETCH"
     else:
-        return match[1]
+        return match[1], match[2] is not None
     raise CatalogueError(source.path, header.line, problem)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dashboard.errors import CatalogueError
 
-HEADERS = ("reads", "params", "split", "ttl")
+HEADERS = ("reads", "params", "split", "ttl", "categories")
 
 
 @dataclass(frozen=True, slots=True)

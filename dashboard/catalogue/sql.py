@@ -79,6 +79,11 @@ def is_cut_off(query: exp.Expr) -> bool:
     return query.find(exp.Limit, exp.Fetch, exp.Offset) is not None
 
 
+def columns(query: exp.Expr) -> tuple[str, ...]:
+    """Names of the columns of a query's answer."""
+    return tuple(query.named_selects) if isinstance(query, exp.Query) else ()
+
+
 def relations(query: exp.Expr) -> tuple[str, ...]:
     """Relations that a query reads, in alphabetical order; those of our two schemas without the schema."""
     tables = (table for table in query.find_all(exp.Table) if isinstance(table.this, exp.Identifier))

@@ -1,4 +1,4 @@
-"""One file of ``queries/views/``: the statements that make a materialized view and its indexes."""
+"""One file of ``queries/views/``: the statements that make a materialized view, or a table, and its indexes."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,13 +14,24 @@ from dashboard.errors import CatalogueError
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One materialized view in the schema ``dashboard``: the statements that make it and its indexes."""
+    """One materialized view in the schema ``dashboard``: the statements that make it and its indexes.
+
+    One that ``is_kept_by_days`` is a table with a column ``date``: of what its ``select`` gives, only the rows of
+    days with changes are replaced.
+    """
 
     name: str
     title: str
     path: Path
     statements: tuple[str, ...]
     reads: tuple[str, ...]
+    select: str
+    is_kept_by_days: bool
+
+    @property
+    def kind(self) -> str:
+        """What SQL calls it."""
+        return "TABLE" if self.is_kept_by_days else "MATERIALIZED VIEW"
 
     @property
     def definition(self) -> str:
@@ -37,28 +48,33 @@ def read_view(path: Path) -> View:
     for statement in (made, *indexes):
         for colon, _ in sql.parameters(statement):
             raise source.error("a view has no parameters", colon.start)
-    select = sql.parse(source, _select(source, made))
+    selecting, is_table = _select(source, made)
+    select = sql.parse(source, selecting)
     if not sql.is_reading(select):
         raise source.error("a view is made of one SELECT, which only reads")
+    if is_table and "date" not in sql.columns(select):
+        raise source.error("a table is kept by days, so it needs a column date")
     if not any([_is_key(source, index) for index in indexes]):  # noqa: C419 - check all
         raise source.error("REFRESH … CONCURRENTLY needs a unique index on plain columns, without WHERE")
     statements = tuple(sql.text_of(source, statement) for statement in (made, *indexes))
-    return View(path.stem, source.title, path, statements, sql.relations(select))
+    written = sql.text_of(source, selecting)
+    return View(path.stem, source.title, path, statements, sql.relations(select), written, is_table)
 
 
-def _select(source: Source, statement: Sequence[Token]) -> Sequence[Token]:
-    """The SELECT of which the statement makes the view."""
+def _select(source: Source, statement: Sequence[Token]) -> tuple[Sequence[Token], bool]:
+    """The SELECT of which the statement makes the view, and whether it makes a table of it."""
     name = source.path.stem
     kinds = [token.token_type for token in statement]
     words = [
         token.text if kind is TokenType.IDENTIFIER else token.text.lower()
         for kind, token in zip(kinds, statement, strict=True)
     ]
-    opens = words[:6] == ["create", "materialized", "view", "dashboard", ".", name]
+    is_table = words[:5] == ["create", "table", "dashboard", ".", name]
+    opens = is_table or words[:6] == ["create", "materialized", "view", "dashboard", ".", name]
     if not opens or TokenType.ALIAS not in kinds or words[-3:] == ["with", "no", "data"]:
         raise source.error(f"begin with CREATE MATERIALIZED VIEW dashboard.{name} AS, with data")
     end = -2 if words[-2:] == ["with", "data"] else None
-    return statement[kinds.index(TokenType.ALIAS) + 1 : end]
+    return statement[kinds.index(TokenType.ALIAS) + 1 : end], is_table
 
 
 def _is_key(source: Source, statement: Sequence[Token]) -> bool:

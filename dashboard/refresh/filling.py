@@ -1,7 +1,7 @@
 """Filling one materialized view anew, by the one who may: what it takes, and what is known of it afterwards."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -95,17 +95,38 @@ def has_rows(writer: Writer, view: View) -> bool:
     return is_populated(writer, view) and bool(writer.rows(f"SELECT FROM dashboard.{view.name} LIMIT 1"))
 
 
-def fill(writer: Writer, view: View, reason: str, *, is_concurrent: bool) -> Refresh:
-    """Compute the view's rows anew and find what changed. Readers go on beside it if it is concurrent."""
+def fill(
+    writer: Writer, view: View, reason: str, *, is_concurrent: bool, days: Sequence[date] | None = None
+) -> Refresh:
+    """Compute the view's rows anew and find what changed. Readers go on beside it if it is concurrent.
+
+    Of a view that is kept by days, those of ``days``; None are all.
+    """
     started = time.perf_counter()
+    if view.is_kept_by_days:
+        _replace(writer, view, days)
+        return filled(writer, view, reason, started, days)
     concurrently = "CONCURRENTLY" if is_concurrent else ""
     writer.execute(f"REFRESH MATERIALIZED VIEW {concurrently} dashboard.{view.name}")
     return filled(writer, view, reason, started)
 
 
-def filled(writer: Writer, view: View, reason: str, started: float) -> Refresh:
-    """What has become of a view that was begun to be filled at ``started``, of ``time.perf_counter``."""
-    writer.execute(f"ANALYZE dashboard.{view.name}")
-    found: Comparison = compare(writer, view.name)
+def _replace(writer: Writer, view: View, days: Sequence[date] | None) -> None:
+    of_days = "" if days is None else " WHERE date = ANY (%(days)s::date[])"
+    select = view.select.replace("%", "%%")
+    writer.execute(f"DELETE FROM dashboard.{view.name}{of_days}", {"days": days})  # noqa: S608 - the catalogue's
+    writer.execute(
+        f"INSERT INTO dashboard.{view.name} SELECT * FROM ({select}) AS made{of_days}",  # noqa: S608 - likewise
+        {"days": days},
+    )
+
+
+def filled(
+    writer: Writer, view: View, reason: str, started: float, days: Sequence[date] | None = None
+) -> Refresh:
+    """What has become of a view, or of some of its days, begun to be filled at ``started`` of ``time.perf_counter``."""
+    if days is None:
+        writer.execute(f"ANALYZE dashboard.{view.name}")
+    found: Comparison = compare(writer, view.name, days)
     duration_seconds = time.perf_counter() - started
     return Refresh(view.name, reason, duration_seconds, found.rows, found.changed, found.is_whole)

@@ -18,7 +18,7 @@ SELECT
 FROM unnest(:views) WITH ORDINALITY AS named (view, place)
 LEFT JOIN dashboard.view_states ON view_states.view = named.view
 LEFT JOIN pg_class
-    ON relname = named.view AND relkind = 'm' AND relnamespace = (
+    ON relname = named.view AND relkind IN ('m', 'r') AND relnamespace = (
         SELECT oid FROM pg_namespace WHERE nspname = 'dashboard'
     )
 ORDER BY place

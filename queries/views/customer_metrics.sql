@@ -13,7 +13,12 @@ WITH people AS (
     LEFT JOIN shop.order_payments AS p USING (order_id)
     GROUP BY c.customer_unique_id
 ), recent AS (
-    SELECT people.*, (SELECT max(purchase_date) FROM shop.orders) - last_order AS recency_days
+    SELECT
+        people.*,
+        (SELECT max(purchase_date) FROM shop.orders) - last_order AS recency_days,
+        total_spent >= (
+            SELECT percentile_disc(0.8) WITHIN GROUP (ORDER BY total_spent) FROM people WHERE total_spent > 0
+        ) AS spends_much
     FROM people
 )
 SELECT
@@ -24,12 +29,14 @@ SELECT
     total_spent,
     (total_spent / total_orders)::numeric(16, 2) AS average_order_value,
     recency_days,
-    CASE
-        WHEN total_orders > 2 AND recency_days <= 180 THEN 'Loyal'
-        WHEN total_orders > 1 AND recency_days <= 180 THEN 'Returning'
+    CASE -- as dashboard/customers/segments.py says, which words it for people
+        WHEN total_orders > 1 AND recency_days <= 90 AND spends_much THEN 'Champions'
+        WHEN total_orders > 1 AND recency_days <= 180 THEN 'Loyal'
+        WHEN recency_days <= 180 AND spends_much THEN 'Promising'
         WHEN recency_days <= 90 THEN 'New'
-        WHEN total_orders > 1 AND recency_days <= 365 THEN 'At risk'
-        WHEN recency_days <= 365 THEN 'One order'
+        WHEN recency_days <= 180 THEN 'Cooling'
+        WHEN recency_days <= 365 AND (total_orders > 1 OR spends_much) THEN 'At risk'
+        WHEN recency_days <= 365 THEN 'Sleeping'
         ELSE 'Lost'
     END AS segment,
     NULL::boolean AS unchecked -- see customer_days

@@ -100,6 +100,9 @@ class TestViews:
         assert {name for name, view in found.items() if view.status is Status.PENDING} == {
             "customer_metrics",
             "daily_sales_by_state",
+            "item_facts",
+            "order_facts",
+            "payment_facts",
             SALES,
         }
         assert found[SALES].backlog.days == (date(2017, 11, 24),)

@@ -64,7 +64,8 @@ def relations(admin: Admin) -> set[object]:
 
 
 def migrate_down(database: Database, admin: Admin, revision: str) -> None:
-    admin(f"DROP MATERIALIZED VIEW {', '.join(f'dashboard.{view.name}' for view in catalogue().views)}")
+    for view in catalogue().views:
+        admin(f"DROP {view.kind} dashboard.{view.name} CASCADE")
     with database.connection() as connection:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(ROOT / "migrations"))

@@ -46,12 +46,16 @@ INSERT INTO shop.order_items (order_id, order_item_id, product_id, seller_id, pr
 """
 
 
+PAID = {"much": 100, "little": 10, "nothing": 0}
 ORDERS_OF_PEOPLE = """
-INSERT INTO shop.customers (customer_id, customer_unique_id)
-SELECT person || n, person FROM (VALUES {people}) AS p (person, orders, recency), generate_series(1, orders) AS n;
+CREATE TEMPORARY TABLE placed ON COMMIT DROP AS
+SELECT person || n AS id, person, timestamp '2018-12-31 12:00' - recency * interval '1 day' AS at,
+    (n = 1)::integer * paid AS paid
+FROM (VALUES {people}) AS p (person, orders, recency, paid), generate_series(1, orders) AS n;
+INSERT INTO shop.customers (customer_id, customer_unique_id) SELECT id, person FROM placed;
 INSERT INTO shop.orders (order_id, customer_id, order_status, order_purchase_timestamp)
-SELECT person || n, person || n, 'delivered', timestamp '2018-12-31 12:00' - recency * interval '1 day'
-FROM (VALUES {people}) AS p (person, orders, recency), generate_series(1, orders) AS n;
+SELECT id, id, 'delivered', at FROM placed;
+INSERT INTO shop.order_payments SELECT id, 1, 'boleto', 1, paid FROM placed;
 """
 
 
@@ -120,12 +124,11 @@ def test_categories_of_one_english_name_are_one_and_none_is_lost(shop: Database)
 
 
 def test_a_customer_is_a_person_however_many_ids_the_person_has(shop: Database) -> None:
-    shown = rows(shop, "customer_metrics", "customer_unique_id")
-    assert [row[:-1] for row in shown] == [
-        ("ana", FRIDAY, SATURDAY, 3, money("120.05"), money("40.02"), 402, "Lost"),
-        ("bia", FRIDAY, FRIDAY, 1, money("0.00"), money("0.00"), 403, "Lost"),
-        ("caio", SATURDAY, SATURDAY, 1, money("1500.00"), money("1500.00"), 402, "Lost"),
-        ("dora", YEARS_LATER, YEARS_LATER, 1, money("30.01"), money("30.01"), 0, "New"),
+    assert rows(shop, "customer_metrics", "customer_unique_id") == [
+        ("ana", FRIDAY, SATURDAY, 3, money("120.05"), money("40.02"), 402, "Lost", None),
+        ("bia", FRIDAY, FRIDAY, 1, money("0.00"), money("0.00"), 403, "Lost", None),
+        ("caio", SATURDAY, SATURDAY, 1, money("1500.00"), money("1500.00"), 402, "Lost", None),
+        ("dora", YEARS_LATER, YEARS_LATER, 1, money("30.01"), money("30.01"), 0, "New", None),
     ]
 
 
@@ -172,25 +175,33 @@ def test_segments_change_on_the_day_that_they_say(
     database: Database, refreshed: Callable[[str], None]
 ) -> None:
     segments = {
-        "Loyal": [(3, 180), (9, 0)],
-        "Returning": [(2, 180), (2, 0)],
-        "New": [(1, 0), (1, 90)],
-        "At risk": [(3, 181), (2, 181), (2, 365)],
-        "One order": [(1, 91), (1, 365)],
-        "Lost": [(1, 366), (2, 366), (9, 366)],
+        "Champions": [(2, 90, "much"), (9, 0, "much")],
+        "Loyal": [(2, 91, "much"), (3, 180, "much"), (2, 0, "little"), (9, 180, "little")],
+        "Promising": [(1, 0, "much"), (1, 180, "much")],
+        "New": [(1, 0, "little"), (1, 90, "little")],
+        "Cooling": [(1, 91, "little"), (1, 180, "little")],
+        "At risk": [(2, 181, "little"), (3, 365, "little"), (1, 181, "much"), (1, 365, "much")],
+        "Sleeping": [(1, 181, "little"), (1, 365, "little"), (1, 200, "nothing")],
+        "Lost": [(1, 366, "much"), (2, 366, "little"), (9, 366, "nothing")],
     }
     people = {
-        f"{orders} orders {recency} days ago": (orders, recency, segment)
+        f"{orders} orders {recency} days ago, {paid}": (orders, recency, paid, segment)
         for segment, cases in segments.items()
-        for orders, recency in cases
+        for orders, recency, paid in cases
     }
-    listed = ", ".join(f"('{name}', {orders}, {recency})" for name, (orders, recency, _) in people.items())
+    # Top spenders would be all who paid little, too, if fewer than one in five had paid much.
+    others = {f"other {n}": (1, 400, "little", "Lost") for n in range(10)}
+    listed = ", ".join(
+        f"('{name}', {orders}, {recency}, {PAID[paid]})"
+        for name, (orders, recency, paid, _) in (people | others).items()
+    )
     refreshed(ORDERS_OF_PEOPLE.format(people=listed))
     found = frame(
-        database,
-        "SELECT customer_unique_id, total_orders, recency_days, segment FROM dashboard.customer_metrics",
+        database, "SELECT customer_unique_id, recency_days, segment FROM dashboard.customer_metrics"
     )
-    assert {name: (orders, recency, segment) for name, orders, recency, segment in found.rows()} == people
+    assert {name: (recency, segment) for name, recency, segment in found.rows()} == {
+        name: (recency, segment) for name, (_, recency, _, segment) in (people | others).items()
+    }
 
 
 def test_a_range_has_its_first_day_and_not_its_end(shop: Database) -> None:

@@ -269,6 +269,13 @@ def test_order_within_a_subquery_is_not_the_order_of_a_split_query(folder: Folde
         folder.query(f"SELECT * FROM (SELECT date {BETWEEN} ORDER BY date) AS x", SPLIT)
 
 
+def test_a_large_query_says_so(folder: Folder) -> None:
+    asked = f"SELECT date {BETWEEN} ORDER BY date"
+    assert not folder.query(asked, SPLIT).is_large
+    large = folder.query(asked, SPLIT.replace("(date)", "(date), large"))
+    assert (large.split, large.is_large) == ("date", True)
+
+
 CUT_OFF = {
     "LIMIT": f"SELECT date {BETWEEN} ORDER BY date LIMIT 5",
     "OFFSET": f"SELECT date {BETWEEN} ORDER BY date OFFSET 5",
@@ -368,7 +375,7 @@ BROKEN_VIEWS = {
     "table": (
         "-- A view.\nCREATE TABLE dashboard.v AS SELECT 1 AS a;\n" + KEY,
         2,
-        "begin with CREATE MATERIALIZED",
+        "a table is kept by days",
     ),
     "other name": (
         VIEW.replace("dashboard.v", "dashboard.w"),
