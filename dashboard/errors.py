@@ -67,6 +67,18 @@ class ReportError(DaybookError):
     """A report can't be made, or is no longer there."""
 
 
+class ViewError(DaybookError):
+    """A view can't be saved, or is no longer what it was."""
+
+
+class NameTaken(ViewError):
+    """A page has a saved view of this name."""
+
+    def __init__(self, name: str, view_id: int) -> None:
+        super().__init__(f"This page has a view {name} already. Replace that one, or choose another name.")
+        self.view_id = view_id
+
+
 class EmbeddedError(DaybookError):
     """The bundled PostgreSQL could not be initialised, started or stopped."""
 

@@ -36,11 +36,17 @@ class Format(StrEnum):
     MONEY = "money"
     COUNT = "count"
     SECONDS = "seconds"
+    SHARE = "share"
+    SCORE = "score"
+    DAYS = "days"
+
+
+_DECIMALS = {Format.SCORE: 2, Format.DAYS: 1}
 
 
 def axis(highest: float, kind: Format) -> list[float]:
     """Round values from zero to what is as high, or a bit higher, for the lines of an axis."""
-    rough = max(highest, 1.0) / _AXIS_STEPS
+    rough = max(highest, 1.0 if kind in (Format.MONEY, Format.COUNT) else 0.01) / _AXIS_STEPS
     power = 10.0 ** floor(log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     if kind is Format.COUNT:
@@ -56,13 +62,17 @@ class Notation:
     currency: str
 
     def exact(self, value: Number | None, kind: Format) -> str:
-        """The number in full: ``R$659,682.58``, ``4,071``."""
+        """The number in full: ``R$659,682.58``, ``4,071``; a share in per cent: ``12.3%``."""
         if value is None:
             return MISSING
         if kind is Format.MONEY:
             return format_currency(value, self.currency, locale=self.locale)
         if kind is Format.SECONDS:
             return self.duration(float(value))
+        if kind is Format.SHARE:
+            return self.portion(float(value))
+        if kind in _DECIMALS:
+            return self._plain(value, _DECIMALS[kind]) + (" days" if kind is Format.DAYS else "")
         return format_decimal(value, locale=self.locale)
 
     def figure(self, value: Number | None, kind: Format) -> str:
@@ -71,8 +81,10 @@ class Notation:
             return self.exact(value, kind)
         return self._whole(value, kind)
 
-    def short(self, value: Number, kind: Format) -> str:
+    def short(self, value: Number | None, kind: Format) -> str:
         """The number for a label in a chart: ``R$660K``."""
+        if value is None or kind not in (Format.MONEY, Format.COUNT):
+            return self.exact(value, kind)
         if kind is Format.MONEY:
             written = format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=1)
         else:
@@ -104,6 +116,9 @@ class Notation:
         fitting = [unit for unit in _UNITS if seconds >= _LEAST_SHOWN * unit[1]]
         name, length = fitting[-1] if fitting else _UNITS[0]
         return f"{format_decimal(int(seconds // length), locale=self.locale)} {name}"
+
+    def _plain(self, value: Number, decimals: int) -> str:
+        return self._written(value, Locale.parse(self.locale).decimal_formats[None], decimals)
 
     def _whole(self, value: Number, kind: Format) -> str:
         locale = Locale.parse(self.locale)

@@ -57,8 +57,19 @@ class Settings(BaseSettings):
     max_statements: int = Field(
         6, gt=0, description="Statements that one process runs at a time for its readers; more wait."
     )
+    max_exports: int = Field(
+        2,
+        gt=0,
+        description="Exports of orders that one process makes at a time; who asks for more is told to wait.",
+    )
     versions_poll_seconds: Seconds = Field(
         2.0, description="Longest time until a process notices that the data has a new version."
+    )
+
+    explore_max_orders: int = Field(
+        5_000_000,
+        gt=0,
+        description="Of a window with more orders, breakdowns are computed by PostgreSQL instead of in memory.",
     )
 
     change_tracking: Literal["triggers", "poll", "off"] = Field(

@@ -7,15 +7,16 @@ from functools import lru_cache
 
 from dashboard import embedded, schema
 from dashboard.cache import Backend, Reader, open_levels
-from dashboard.catalogue import Catalogue, catalogue
+from dashboard.catalogue import Catalogue, Query, catalogue
 from dashboard.data.answer import DATABASE, ERROR, STALE, Asked, Extent, Frame, Provenance
 from dashboard.data.cached import Cached, P, R
-from dashboard.data.gathering import Found, Gatherer
+from dashboard.data.gathering import Found, Gatherer, cut
 from dashboard.data.question import EVER, Question, question
 from dashboard.data.reading import DAYS, Reading
 from dashboard.data.shown import Shown
 from dashboard.data.statement import Source
-from dashboard.database import Database
+from dashboard.data.streaming import Stream, counted, streamed
+from dashboard.database import Cancellation, Database
 from dashboard.errors import DatabaseUnavailable
 from dashboard.settings import Settings
 from dashboard.telemetry import Statistics
@@ -34,7 +35,9 @@ __all__ = [
     "Provenance",
     "Reading",
     "Shown",
+    "Stream",
     "connected",
+    "cut",
     "opened",
 ]
 
@@ -55,11 +58,12 @@ class Data:
         self.known = KnownVersions(database, settings.versions_poll_seconds)
         self.reader = Reader(backends, settings, while_waiting)
         self.statistics = Statistics()
+        self.renewals = 0  # after each, what was derived from answers is derived anew
         # Checking a question takes as long as finding its answer in memory.
         self.plain_question = lru_cache(4_096)(lambda name, span: question(known[name], span, {}))
-        self._settings = settings
-        source = Source(database, self.known, known[DAYS].sql)
-        self._gatherer = Gatherer(self.reader, source)
+        self.settings = settings
+        self._source = Source(database, self.known, known[DAYS].sql)
+        self._gatherer = Gatherer(self.reader, self._source)
 
     def reading(self, *, is_asked: bool = True) -> Reading:
         """Reads that see one set of versions; those that nobody asked for are not counted."""
@@ -70,6 +74,21 @@ class Data:
     ) -> Frame:
         """One read by itself: see Reading."""
         return self.reading().frame(name, span, is_fresh, **params)
+
+    @contextmanager
+    def stream(
+        self, query: Query, count: str, span: Span, cancellation: Cancellation, /, **params: object
+    ) -> Iterator[Stream]:
+        """The answer to a query, for an export of any size: in frames, past the cache, to be taken within the block.
+
+        ``count`` is SQL of the same parameters that says how many rows there are.
+        """
+        asked = question(query, span, params)
+        with (
+            counted(self.statistics, query.name),
+            streamed(self._source, asked, count, cancellation) as stream,
+        ):
+            yield stream
 
     def extent(self) -> Extent | None:
         """Which days there is data for; None while there is not an order."""
@@ -99,7 +118,7 @@ class Data:
             snapshot.frame(self.catalogue[DAYS].sql)
 
     def find(self, asked: Question, versions: Versions, *, is_fresh: bool) -> Found:
-        ttl_seconds = self._settings.ttl_seconds(asked.query.ttl)
+        ttl_seconds = self.settings.ttl_seconds(asked.query.ttl)
         return self._gatherer.find(asked, versions, ttl_seconds, is_fresh=is_fresh)
 
     def last_good(self, asked: Question, error: DatabaseUnavailable) -> Found:

@@ -144,7 +144,7 @@ class _Gathering:
     def _version(self) -> int:
         """That of the range, which blocks reach over, and so may their versions."""
         if self._is_as_asked:
-            return self._versions.of(self._question.query.tags, self._question.span)
+            return self._versions.of(self._question.query.tags, self._question.days)
         return max(
             self._values[part].version for part in parts_of(self._question.span) if part in self._values
         )
@@ -235,7 +235,7 @@ def _answer(question: Question, parts: Sequence[Part], values: Sequence[Value]) 
         return value
     return _joined(
         [
-            value if _lies_within(part, span) else replace(value, rows=_cut(value.rows, split, span))
+            value if _lies_within(part, span) else replace(value, rows=cut(value.rows, split, span))
             for part, value in zip(parts, values, strict=True)
         ]
     )
@@ -245,8 +245,11 @@ def _lies_within(part: Part, span: Span) -> bool:
     return part is not None and span.start <= part.start and part.end <= span.end
 
 
-def _cut(rows: pl.DataFrame, split: str, span: Span) -> pl.DataFrame:
-    """Rows are in the order of their days. Polars' own search makes a query of it, which takes ten times as long."""
-    days = rows[split]
+def cut(rows: pl.DataFrame, by: str, span: Span) -> pl.DataFrame:
+    """The rows of some days, of rows in the order of theirs.
+
+    Polars' own search makes a query of it, which takes ten times as long.
+    """
+    days = rows[by]
     start = bisect_left(days, span.start)
     return rows.slice(start, bisect_left(days, span.end) - start)

@@ -27,20 +27,21 @@ class Question:
     """``values`` are in the order of the query's parameters; lists among them are tuples here.
 
     ``span`` is the range of days, if the answer is put together from blocks: then the values for start and
-    end are those of each block, and None here.
+    end are those of each block, and None here. ``days`` are those whose changes concern the answer, None if any may.
     """
 
     query: Query
     values: tuple[Any, ...]
     span: Span | None
+    days: Span | None
     asked: Asked
 
     def parts(self) -> Sequence[Part]:
-        return _parts(self.span)
+        return _parts(self.span, self.query.is_large)
 
     def key(self, part: Part, versions: Versions) -> Key:
         """The key of a part, or of any other range of days, in a state of the data."""
-        return self.whole(part).at(versions.of(self.query.tags, part))
+        return self.whole(part).at(versions.of(self.query.tags, part or self.days))
 
     def whole(self, part: Part) -> Key:
         """The key of a part, of no version in particular."""
@@ -72,6 +73,7 @@ def question(query: Query, span: Span | None, params: Mapping[str, object]) -> Q
             for name, value in zip(query.params, values, strict=True)
         ),
         blocks_of,
+        blocks_of or (span and Span(span.start, span.end) if query.is_of_days else None),
         Asked(query.name, span, tuple((name, _frozen(value)) for name, value in params.items())),
     )
 
@@ -82,8 +84,10 @@ def parts_of(part: Part) -> list[Part]:
 
 
 @lru_cache(4_096)
-def _parts(span: Part) -> tuple[Part, ...]:
-    return tuple(blocks(span)) if span else (None,)
+def _parts(span: Part, is_large: bool) -> tuple[Part, ...]:
+    if span is None:
+        return (None,)
+    return tuple(months(span) if is_large else blocks(span))
 
 
 def _frozen(value: object) -> object:

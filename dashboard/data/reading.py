@@ -1,15 +1,19 @@
 """Reads that belong together: all of them see one set of versions."""
 
 import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from dashboard.catalogue import Catalogue
+from dashboard.cache import Key, Part, Value, key
+from dashboard.catalogue import Catalogue, Query
 from dashboard.data.answer import STALE, Asked, Extent, Frame, Provenance
 from dashboard.data.gathering import Found
 from dashboard.data.question import Question, question
 from dashboard.data.shown import Shown
 from dashboard.errors import DatabaseUnavailable, DataMoved, DaybookError
+from dashboard.settings import Settings
 from dashboard.versions import Versions
 from dashboard.window import Span
 
@@ -43,6 +47,10 @@ class Reading:
     def catalogue(self) -> Catalogue:
         return self._data.catalogue
 
+    @property
+    def settings(self) -> Settings:
+        return self._data.settings
+
     def frame(
         self, name: str, span: Span | None = None, is_fresh: bool = False, /, **params: object
     ) -> Frame:
@@ -53,9 +61,65 @@ class Reading:
         Raises UnknownQuery, ParameterError, DatabaseError when the answer is not in the cache and can't be
         had, and DataMoved when it would be of newer data than what this reading has answered before.
         """
-        asked = (
-            question(self.catalogue[name], span, params) if params else self._data.plain_question(name, span)
+        if not params:
+            return self._answer(self._data.plain_question(name, span), is_fresh=is_fresh)
+        return self._answer(question(self.catalogue[name], span, params), is_fresh=is_fresh)
+
+    def answer(self, query: Query, span: Span | None = None, /, **params: object) -> Frame:
+        """The answer to a query that is not in the catalogue, as ``frame`` gives those that are."""
+        if renewals := self._data.renewals:
+            query = replace(query, sql=f"{query.sql}\n-- read anew {renewals}")
+        return self._answer(question(query, span, params), is_fresh=False)
+
+    def derived(
+        self,
+        tag: str,
+        identity: tuple[Part, ...],
+        sources: tuple[str, ...],
+        reads: tuple[str, ...],
+        parts: Sequence[Span],
+        compute: Callable[[Sequence[Span]], Mapping[Span, Frame]],
+    ) -> list[Frame]:
+        """What is computed from answers of this reading, a frame for each range of days, kept in memory.
+
+        ``identity`` is all that it depends on besides the relations in ``reads``; ``sources`` are the queries of the
+        catalogue that are asked for it. ``compute`` is given the parts that are missing.
+        """
+        keys = {part: key(tag, self._data.renewals, *identity, part.start, part.end) for part in parts}
+        found: dict[Span, Frame] = {}
+        versions = self._versions or self._move()
+        for part in parts:
+            value = self._data.reader.recall(keys[part].at(versions.of(reads, part)))
+            if value is not None:
+                asked = tuple(Asked(name, part, ()) for name in sources)
+                found[part] = self._recalled(value, asked)
+                self._seen[reads, part] = value.version
+        if missing := [part for part in parts if part not in found]:
+            for part, frame in compute(missing).items():
+                self._remember(keys[part], reads, part, frame)
+                found[part] = frame
+        return [found[part] for part in parts]
+
+    def _remember(self, of: Key, reads: tuple[str, ...], part: Span, frame: Frame) -> None:
+        """Keep what was computed of answers of one state, which is known unless the database is away."""
+        source = frame.provenance
+        if self._versions is not None and source.source != STALE:
+            version = self._versions.of(reads, part)
+            ttl_seconds = self.settings.ttl_seconds("analytics")
+            value = Value(
+                frame.rows, source.computed_at, ttl_seconds, version, source.database_ms, source.data_through
+            )
+            self._data.reader.levels.remember(of.at(version), value)
+
+    def _recalled(self, value: Value, asked: tuple[Asked, ...]) -> Frame:
+        memory = self._data.reader.levels.backends[0].name
+        return Frame(
+            value.rows,
+            Provenance(memory, value.version, value.created, value.data_through, value.database_ms, asked),
         )
+
+    def _answer(self, asked: Question, *, is_fresh: bool) -> Frame:
+        name = asked.query.name
         started = time.perf_counter()
         try:
             found = self._found(asked, is_fresh=is_fresh)
@@ -65,7 +129,9 @@ class Reading:
             raise
         if self._is_asked:
             self._data.record(name, found, started)
-            self._data.statistics.demand.count(asked.asked, self._watermark if span else None)
+            if name in self.catalogue.queries:  # others can't be asked by their names
+                watermark = self._watermark if asked.asked.span else None
+                self._data.statistics.demand.count(asked.asked, watermark)
         value = found.value
         return Frame(
             value.rows.clone(),  # the caller may change it in place
@@ -102,9 +168,11 @@ class Reading:
         return self.shown().is_outdated(versions, self._data.reading(is_asked=False).extent())
 
     def renew(self, reads: tuple[Asked, ...]) -> None:
-        """Ask the database for these reads, whatever the cache has."""
+        """Ask the database for these reads, whatever the cache has; for others than the catalogue's when asked next."""
+        self._data.renewals += 1
         for name, span, params in reads:
-            self.frame(name, span, True, **dict(params))
+            if name in self.catalogue.queries:
+                self.frame(name, span, True, **dict(params))
 
     def _found(self, asked: Question, *, is_fresh: bool) -> Found:
         earlier: Found | None = None
@@ -116,7 +184,7 @@ class Reading:
             except DatabaseUnavailable as error:
                 return self._data.last_good(asked, error)
             self._newest = versions.newest
-            self._asked[asked.query.tags, asked.span] = versions.of(asked.query.tags, asked.span)
+            self._asked[asked.query.tags, asked.days] = versions.of(asked.query.tags, asked.days)
             found = self._data.find(asked, versions, is_fresh=is_fresh)
             if found.source == STALE:
                 return found
@@ -124,7 +192,7 @@ class Reading:
             if not found.is_as_asked:
                 self._versions = None
             if found.is_of_one_state and (found.is_as_asked or not self._seen):
-                self._seen[asked.query.tags, asked.span] = found.value.version
+                self._seen[asked.query.tags, asked.days] = found.value.version
                 return found
             earlier = found
         raise DataMoved("The data changed again and again while it was read. Try again in a moment.")

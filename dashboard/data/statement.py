@@ -46,7 +46,7 @@ class Statement:
                 rows=rows[part][0],
                 created=created,
                 ttl_seconds=self._ttl_seconds,
-                version=versions.of(self._question.query.tags, part),
+                version=versions.of(self._question.query.tags, part or self._question.days),
                 database_ms=rows[part][1],
                 data_through=through,
             )
@@ -71,7 +71,10 @@ class Statement:
 
     def _timed(self, snapshot: Snapshot, part: Part) -> tuple[pl.DataFrame, float]:
         started = time.perf_counter()
-        rows = snapshot.frame(self._question.query.sql, self._question.values_for(part))
+        query = self._question.query
+        rows = snapshot.frame(query.sql, self._question.values_for(part))
+        if query.categories:
+            rows = rows.with_columns(pl.col(query.categories).cast(pl.Categorical))
         return rows, (time.perf_counter() - started) * 1_000
 
     def _cut(self, rows: pl.DataFrame, span: Span) -> pl.DataFrame:

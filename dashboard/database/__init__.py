@@ -92,6 +92,7 @@ class Database:
             "Try again, or raise DASHBOARD_MAX_STATEMENTS.",
         )
         self._quick_reads = Places(_QUICK_READS, timeout_seconds, BUSY)
+        self._long_reads = Places(settings.max_exports, timeout_seconds, BUSY)
         timeout_ms = max(1, round(timeout_seconds * 1_000))  # 0 would be none
         self._common: dict[str, Any] = {
             "connect_timeout": max(2, round(settings.connect_timeout_seconds)),  # libpq takes less for 2
@@ -107,7 +108,7 @@ class Database:
         only_reading = {"application_name": "daybook reader", "prepare_threshold": None}
         self._readers = sa.create_engine(
             self._url,
-            pool_size=number + _QUICK_READS,
+            pool_size=number + settings.max_exports + _QUICK_READS,
             max_overflow=0,
             pool_pre_ping=True,
             isolation_level="REPEATABLE READ",
@@ -128,7 +129,17 @@ class Database:
         wait for those. Raises StatementCancelled when it was given up before its end.
         """
         places = self._quick_reads if cancellation is None else self._statements
-        cancellation = cancellation or Cancellation()
+        with self._read(places, cancellation or Cancellation()) as snapshot:
+            yield snapshot
+
+    @contextmanager
+    def long_snapshot(self, cancellation: Cancellation) -> Iterator[Snapshot]:
+        """The same for an export: one of ``DASHBOARD_MAX_EXPORTS`` at a time, beside the statements of readers."""
+        with self._read(self._long_reads, cancellation) as snapshot:
+            yield snapshot
+
+    @contextmanager
+    def _read(self, places: Places, cancellation: Cancellation) -> Iterator[Snapshot]:
         with (
             explained(),
             places.taken(cancellation),

@@ -13,6 +13,8 @@ from psycopg.rows import tuple_row
 from dashboard.database.faults import explained
 from dashboard.errors import DatabaseError
 
+ROWS_A_FRAME = 10_000
+
 _DIGITS = 38  # of polars' decimals
 _DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "bool": pl.Boolean,
@@ -65,8 +67,23 @@ class Snapshot:
             cursor.execute(sql, params, binary=True)
             schema = _schema(cursor.pgresult)
             rows = cursor.fetchall()
-        _check_finite(rows, schema)
-        return pl.DataFrame(rows, schema=schema, orient="row")
+        return _frame(rows, schema)
+
+    def frames(
+        self, sql: str, params: Sequence[object] = (), rows: int = ROWS_A_FRAME
+    ) -> Iterator[pl.DataFrame]:
+        """The rows of a statement in frames of so many, as ``frame`` gives them; at least one, which may be empty.
+
+        PostgreSQL holds them in a cursor, so here is one frame at a time. To be read within the snapshot's block.
+        """
+        with psycopg.RawServerCursor(self._connection, "frames", row_factory=tuple_row) as cursor:
+            cursor.execute(sql, params, binary=True)
+            schema = _schema(cursor.pgresult)
+            taken = cursor.fetchmany(rows)
+            yield _frame(taken, schema)
+            while len(taken) == rows:
+                if taken := cursor.fetchmany(rows):
+                    yield _frame(taken, schema)
 
     def share(self, table: str) -> None:
         """Keep others from locking a table exclusively. Before the first read, which fixes what is seen."""
@@ -120,6 +137,11 @@ def _dtype(column: str, type_name: str, modifier: int) -> Any:
         problem = f"Column {column} has type {type_name}, which fits no column of a frame"
         raise StatementRefused(f"{problem}: cast it, e.g. to {hint}.", None)
     return _DTYPES[type_name]
+
+
+def _frame(rows: Sequence[tuple[Any, ...]], schema: Mapping[str, Any]) -> pl.DataFrame:
+    _check_finite(rows, schema)
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _check_finite(rows: Sequence[tuple[Any, ...]], schema: Mapping[str, Any]) -> None:

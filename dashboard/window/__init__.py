@@ -3,7 +3,7 @@
 from dashboard.window.moving import moved
 from dashboard.window.notation import parse_days, write_days
 from dashboard.window.preset import ALL, CUSTOM, DEFAULT, PRESETS, Preset
-from dashboard.window.span import EARLIEST, LATEST, Bucket, Grain, Span, Unit, bucket_start
+from dashboard.window.span import EARLIEST, LATEST, ONE_DAY, Bucket, Grain, Span, Unit, bucket_start
 from dashboard.window.window import AUTO_GRAIN, Comparison, Window
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "DEFAULT",
     "EARLIEST",
     "LATEST",
+    "ONE_DAY",
     "PRESETS",
     "Bucket",
     "Comparison",

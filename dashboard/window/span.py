@@ -46,6 +46,10 @@ class Span:
         """The range as many days later, or earlier if negative."""
         return Span(self.start + timedelta(days=days), self.end + timedelta(days=days))
 
+    def within(self, other: "Span") -> "Span":
+        """Its days that are also the other's. Raises WindowError if there are none."""
+        return Span(max(self.start, other.start), min(self.end, other.end))
+
     def head(self, days: int) -> "Span":
         """Its first days: ``days`` of them, or all that it has."""
         return Span(self.start, min(self.start + timedelta(days=days), self.end))

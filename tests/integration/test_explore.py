@@ -18,7 +18,7 @@ from rich.progress import Progress
 from dashboard import explore
 from dashboard.data import DATABASE, Data, Extent, Reading, opened
 from dashboard.loading.olist import load_olist
-from dashboard.measures import CATEGORY, CUSTOMERS, MEASURES, REVENUE, STATE, Dimension
+from dashboard.measures import CATEGORY, CUSTOMERS, ITEM_SALES, MEASURES, REVENUE, STATE, Dimension
 from dashboard.refresh import refresh_views
 from dashboard.settings import Settings
 from dashboard.window import Comparison, Grain, Span, Window
@@ -258,7 +258,8 @@ def test_ranking_is_that_of_the_shop(
 ) -> None:
     compared = window.comparison_span()
     now, before = oracle.members(dimension, window.elapsed), oracle.members(dimension, compared)
-    rows = explore.ranking(data, window, dimension).rows
+    measure = REVENUE if dimension is STATE else ITEM_SALES
+    rows = explore.ranking(data, window, dimension, measure).rows
     nothing = Decimal(0) if compared else None
     assert {member: (value, value_before) for member, value, value_before in rows.iter_rows()} == {
         member: (now.get(member, Decimal(0)), before.get(member, nothing)) for member in now.keys() | before
@@ -345,13 +346,15 @@ class TestShape:
     @pytest.mark.parametrize("comparison", [Comparison.NONE, Comparison.PREVIOUS_PERIOD])
     def test_ranking_has_the_same_columns_in_any_range(self, data: Reading, comparison: Comparison) -> None:
         for span in (ALL, Span(date(2010, 1, 1), date(2010, 3, 2))):
-            rows = explore.ranking(data, Window(span.start, span.end, LAST, None, comparison), STATE).rows
+            rows = explore.ranking(
+                data, Window(span.start, span.end, LAST, None, comparison), STATE, REVENUE
+            ).rows
             assert rows.schema == {"member": pl.String, "value": MONEY, "value_before": MONEY}
 
     def test_columns_for_readers_exist_in_the_series(self, data: Reading) -> None:
         for comparison in (Comparison.NONE, Comparison.PREVIOUS_YEAR):
             window = Window(date(2017, 1, 5), date(2017, 3, 7), LAST, Grain.WEEK, comparison)
-            columns = [column.name for column in explore.series_columns(window, REVENUE)]
+            columns = [column.name for column in explore.series_columns(window, [REVENUE])]
             assert set(columns) <= set(explore.series(data, window).rows.columns)
             assert "is_complete" in columns
             assert ("revenue_before" in columns) == (comparison is not Comparison.NONE)
@@ -384,7 +387,7 @@ class TestEdges:
             Decimal(0), 0, 0
         )
         assert explore.series(fresh.reading(), window).rows.is_empty()
-        assert explore.ranking(fresh.reading(), window, STATE).rows.is_empty()
+        assert explore.ranking(fresh.reading(), window, STATE, REVENUE).rows.is_empty()
 
     def test_answer_from_the_database_in_part_is_called_that(self, fresh: Data) -> None:
         reading, span = fresh.reading(), Span(date(2017, 5, 3), date(2017, 5, 9))

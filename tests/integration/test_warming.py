@@ -19,7 +19,6 @@ from dashboard.data import Data
 from dashboard.database import READER_ROLE, Cancellation, Database
 from dashboard.demand import RETENTION_DAYS, Demand
 from dashboard.errors import DatabaseUnavailable, StatementCancelled
-from dashboard.measures import CATEGORY, STATE
 from dashboard.settings import Settings
 from dashboard.telemetry import Statistics, prune
 from dashboard.warming import WarmUp, warm_up
@@ -110,7 +109,11 @@ def look(data: Data, **query: str) -> set[str]:
     assert compared is not None
     frames = [explore.totals(reading, span) for span in (window.elapsed, compared)]
     frames += [explore.series(reading, window)]
-    frames += [explore.ranking(reading, window, dimension) for dimension in (CATEGORY, STATE)]
+    frames += [
+        reading.frame(name, span)
+        for name in ("business/sales_by_category", STATES)
+        for span in (window.elapsed, compared)
+    ]
     frames += [reading.frame(CUSTOMERS, top="20")]
     return {frame.provenance.source for frame in frames}
 

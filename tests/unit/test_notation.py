@@ -85,6 +85,11 @@ def test_a_change_has_a_sign_unless_it_is_too_small_to_show(ratio: float, writte
     assert ENGLISH.share(ratio) == written
 
 
+def test_a_part_of_a_whole_is_written_in_per_cent_without_a_sign() -> None:
+    assert [ENGLISH.exact(ratio, Format.SHARE) for ratio in (0, 0.1234, 1)] == ["0.0%", "12.3%", "100.0%"]
+    assert spaced(GERMAN.exact(0.1234, Format.SHARE)) == "12,3 %"
+
+
 def test_a_change_is_written_as_its_locale_does() -> None:
     assert spaced(GERMAN.share(0.1234)) == "+12,3 %"
     assert BRAZILIAN.share(-0.1234) == "-12,3%"

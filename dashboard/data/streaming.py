@@ -1,0 +1,50 @@
+"""Reads that are too large to be kept: through a cursor, past the cache, in one state of the data."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+
+from dashboard.data.answer import DATABASE, ERROR, Provenance
+from dashboard.data.question import Question
+from dashboard.data.statement import Source
+from dashboard.database import Cancellation
+from dashboard.telemetry import Statistics
+from dashboard.versions import read_versions
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Rows in frames, of which there is one at least; how many they are in all; and where they come from."""
+
+    frames: Iterator[pl.DataFrame]
+    rows: int
+    provenance: Provenance
+
+
+@contextmanager
+def streamed(source: Source, asked: Question, count: str, cancellation: Cancellation) -> Iterator[Stream]:
+    """An answer, to be taken within the block; ``count`` is SQL of the same parameters that says how many rows."""
+    values = asked.values_for(None)
+    with source.database.long_snapshot(cancellation) as snapshot:
+        created = datetime.now(UTC)
+        version = read_versions(snapshot).of(asked.query.tags)
+        through = snapshot.frame(source.extent_sql)["last_day"][0]
+        rows = snapshot.frame(count, values).item()
+        frames = snapshot.frames(asked.query.sql, values)
+        yield Stream(frames, rows, Provenance(DATABASE, version, created, through, 0.0, (asked.asked,)))
+
+
+@contextmanager
+def counted(statistics: Statistics, query: str) -> Iterator[None]:
+    """Count what is read in the block as one read, past the cache."""
+    started, source = time.perf_counter(), ERROR
+    try:
+        yield
+        source = DATABASE
+    finally:
+        elapsed_ms = (time.perf_counter() - started) * 1_000
+        statistics.record(query, source, elapsed_ms=elapsed_ms, spent_ms=elapsed_ms)
