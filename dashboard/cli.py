@@ -85,13 +85,16 @@ def serve(
     """Run the dashboard, on the bundled PostgreSQL and a disk cache unless settings name others."""
     from dashboard import app as pages  # noqa: PLC0415 - other commands need neither this
     from dashboard import server  # noqa: PLC0415 - nor Streamlit, which takes a second to import
+    from dashboard.server.exports import Exports  # noqa: PLC0415
     from dashboard.server.live import LivePages  # noqa: PLC0415
 
     chosen = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
     data = pages.process_data()
     _fill_first(data)
     live = LivePages(data, settings().versions_poll_seconds)
-    server.serve(settings().model_copy(update=chosen), {"database": data.check}, live=live)
+    server.serve(
+        settings().model_copy(update=chosen), {"database": data.check}, live=live, exports=Exports(data)
+    )
 
 
 @load.command()

@@ -57,6 +57,7 @@ class Bar:
 @dataclass(frozen=True, slots=True)
 class Breakdown:
     dimension: Dimension
+    measure: Measure
     bars: tuple[Bar, ...]
     sums: tuple[Bar, ...]
 
@@ -73,7 +74,7 @@ class Row:
 def render(title: str, figures: Figures, notation: Notation, generated_at: datetime) -> str:
     """The document, as text. Whatever comes from the data is text in it, and never markup."""
     window, series = figures.window, figures.series
-    columns = [column for column in explore.series_columns(window, REVENUE) if column.name != "is_complete"]
+    columns = [column for column in explore.series_columns(window, [REVENUE]) if column.name != "is_complete"]
     return _template().render(
         title=title,
         window=window,
@@ -137,7 +138,9 @@ def _change(value: Number | None, before: Number | None, notation: Notation) -> 
     return Change(text, "flat" if text == notation.share(0) else "up" if ratio > 0 else "down")
 
 
-def _breakdown(dimension: Dimension, members: pl.DataFrame, notation: Notation) -> Breakdown:
+def _breakdown(
+    dimension: Dimension, measure: Measure, members: pl.DataFrame, notation: Notation
+) -> Breakdown:
     """The greatest members by name, the others as one, and all of them; ``members`` is ``explore.ranking``."""
     members = members.filter((pl.col("value") != 0) | (pl.col("value_before").fill_null(0) != 0))
     top, others = members.head(TOP), members.slice(TOP)
@@ -147,7 +150,7 @@ def _breakdown(dimension: Dimension, members: pl.DataFrame, notation: Notation) 
     def bar(label: str, value: Decimal, before: Decimal | None, scale: Decimal | None = None) -> Bar:
         return Bar(
             label,
-            notation.exact(value, dimension.format),
+            notation.exact(value, measure.format),
             notation.portion(float(value / total)) if total else MISSING,
             _change(value, before, notation),
             _percent(value, scale),
@@ -155,11 +158,11 @@ def _breakdown(dimension: Dimension, members: pl.DataFrame, notation: Notation) 
         )
 
     rows = top.select("member", "value", "value_before").iter_rows()
-    bars = tuple(bar(member, value, before, longest) for member, value, before in rows)
+    bars = tuple(bar(dimension.label_of(member), value, before, longest) for member, value, before in rows)
     count = notation.exact(len(others), Format.COUNT)
     sums = [(f"{count} {'other' if len(others) == 1 else 'others'}", others)] if len(others) else []
     sums += [("All", members)] if len(members) else []
-    return Breakdown(dimension, bars, tuple(bar(label, *_sums(some)) for label, some in sums))
+    return Breakdown(dimension, measure, bars, tuple(bar(label, *_sums(some)) for label, some in sums))
 
 
 def _sums(members: pl.DataFrame) -> tuple[Decimal, Decimal | None]:

@@ -9,13 +9,13 @@ import polars as pl
 from dashboard import explore
 from dashboard.data import STALE, Data, Extent, Frame, Reading
 from dashboard.errors import DatabaseUnavailable, DataMoved, ReportError
-from dashboard.measures import CATEGORY, STATE, Dimension
+from dashboard.measures import CATEGORY, ITEM_SALES, PAYMENT_TYPE, REVENUE, STATE, Dimension, Measure
 from dashboard.notation import Notation
 from dashboard.reports.title import readable
 from dashboard.window import Window
 
-BREAKDOWNS = (CATEGORY, STATE)
-"""The dimensions that a report lists the members of."""
+BREAKDOWNS = ((CATEGORY, ITEM_SALES), (STATE, REVENUE), (PAYMENT_TYPE, REVENUE))
+"""The dimensions that a report lists the members of, each with the measure that it ranks them by."""
 
 _TIMES = 5  # that the data may change while it is read
 
@@ -23,8 +23,8 @@ _TIMES = 5  # that the data may change while it is read
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What stands in a report: ``totals`` and ``totals_before`` are those of ``explore.totals``, the latter None
-    without a comparison; ``series`` is its series, and ``rankings`` are its rankings by dimension. ``data_version``
-    is the newest of what they were read from.
+    without a comparison; ``series`` is its series, and ``rankings`` are its rankings by dimension and measure.
+    ``data_version`` is the newest of what they were read from.
     """
 
     window: Window
@@ -32,7 +32,7 @@ class Figures:
     totals: pl.DataFrame
     totals_before: pl.DataFrame | None
     series: pl.DataFrame
-    rankings: tuple[tuple[Dimension, pl.DataFrame], ...]
+    rankings: tuple[tuple[Dimension, Measure, pl.DataFrame], ...]
     data_version: int
 
 
@@ -78,15 +78,15 @@ def _read(reading: Reading, window: Window) -> Figures:
     totals = explore.totals(reading, window.elapsed)
     before = explore.totals(reading, compared) if compared else None
     series = explore.series(reading, window)
-    rankings = [(dimension, explore.ranking(reading, window, dimension)) for dimension in BREAKDOWNS]
-    _check([totals, before, series, *(members for _, members in rankings)])
+    rankings = [(*by, explore.ranking(reading, window, *by)) for by in BREAKDOWNS]
+    _check([totals, before, series, *(members for *_, members in rankings)])
     return Figures(
         window,
         extent,
         totals.rows,
         before.rows if before else None,
         series.rows,
-        tuple((dimension, members.rows) for dimension, members in rankings),
+        tuple((dimension, measure, members.rows) for dimension, measure, members in rankings),
         # Of the relation that changed last: the oldest one's would not tell that another one has changed.
         max(version for _, _, version in reading.shown().parts),
     )

@@ -25,6 +25,7 @@ from streamlit import file_util
 from streamlit.web import bootstrap
 
 from dashboard.errors import ServerError
+from dashboard.server.exports import Exports
 from dashboard.server.headers import OwnNamesOnly, SecurityHeaders
 from dashboard.server.health import Check, health_routes
 from dashboard.server.live import LivePages
@@ -56,12 +57,13 @@ def build_app(
     script: Path = MAIN,
     routes: Sequence[BaseRoute] = (),
     live: LivePages | None = None,
+    exports: Exports | None = None,
 ) -> ASGIApp:
     """The dashboard as an ASGI application, which runs the Streamlit script for every browser.
 
     ``checks`` are what ``/readyz`` asks, by name: each returns, or raises an error that says what is wrong.
     ``routes`` come before Streamlit's own; their answers of 1,000 bytes and more are compressed by its gzip.
-    With ``live``, open pages learn of newer data.
+    With ``live``, open pages learn of newer data; with ``exports``, files of any size leave.
     """
     _load_streamlit_config()
     static = Path(file_util.get_static_dir())
@@ -75,7 +77,12 @@ def build_app(
 
     app = st.App(
         script,
-        routes=[*health_routes(checks), *(live.routes() if live else ()), *routes],
+        routes=[
+            *health_routes(checks),
+            *(live.routes() if live else ()),
+            *(exports.routes() if exports else ()),
+            *routes,
+        ],
         middleware=[
             Middleware(OwnNamesOnly, names=(settings.host, *settings.allowed_hosts)),
             Middleware(CompressedStatic, files=files),
@@ -93,13 +100,14 @@ def serve(
     script: Path = MAIN,
     routes: Sequence[BaseRoute] = (),
     live: LivePages | None = None,
+    exports: Exports | None = None,
 ) -> None:
     """Serve the dashboard until SIGINT or SIGTERM. Says where in one line as soon as it answers.
 
     For the main thread. Raises ServerError if the host and port can't be listened on.
     """
     with _listener(settings.host, settings.port) as listener:
-        app = build_app(settings, checks, script=script, routes=routes, live=live)
+        app = build_app(settings, checks, script=script, routes=routes, live=live, exports=exports)
         _warm_up()
         config = uvicorn.Config(
             app,
@@ -114,13 +122,15 @@ def serve(
             server_header=False,
         )
         with _signals_end_quietly():
-            _Server(config, _url(settings.host, listener), live).run(sockets=[listener])
+            _Server(config, _url(settings.host, listener), live, exports).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, url: str, live: LivePages | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, url: str, live: LivePages | None, exports: Exports | None
+    ) -> None:
         super().__init__(config)
-        self._url, self._live = url, live
+        self._url, self._unending = url, [one for one in (live, exports) if one]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -128,8 +138,8 @@ class _Server(uvicorn.Server):
         sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._live:
-            self._live.end()  # uvicorn waits for answers, and a stream is one
+        for one in self._unending:
+            one.end()  # uvicorn waits for answers, and a stream is one
         await super().shutdown(sockets)
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from dashboard.data import Extent
-from dashboard.measures import CATEGORY, REVENUE, STATE
+from dashboard.measures import CATEGORY, ITEM_SALES, REVENUE, STATE
 from dashboard.notation import Notation
 from dashboard.reports.document import TOP, render
 from dashboard.reports.drawing import HEIGHT, WIDTH, timeline
@@ -106,7 +106,10 @@ def figures(compare: str = "none", watermark: date = LAST, **chosen: Any) -> Fig
         "totals": totals(),
         "totals_before": None,
         "series": series(10, 20, 30, 40),
-        "rankings": ((CATEGORY, members(Toys=(60, None))), (STATE, members(SP=(60, None), RJ=(40, None)))),
+        "rankings": (
+            (CATEGORY, ITEM_SALES, members(Toys=(60, None))),
+            (STATE, REVENUE, members(SP=(60, None), RJ=(40, None))),
+        ),
     }
     return Figures(
         window=window,
@@ -134,7 +137,7 @@ def test_it_says_what_it_is_of_and_when() -> None:
 
 @pytest.mark.parametrize("name", [HOSTILE, "]]>", "--><b>", "&lt;b&gt;"])
 def test_text_of_the_data_is_text(name: str) -> None:
-    plain, hostile = seen(), seen(name, rankings=((STATE, members(**{name: (60, None)})),))
+    plain, hostile = seen(), seen(name, rankings=((STATE, REVENUE, members(**{name: (60, None)})),))
     assert " ".join(name.split()) in hostile.words  # the title, and the member
     assert hostile.words.count(" ".join(name.split())) >= 2
     assert set(hostile.tags) <= set(plain.tags)
@@ -178,7 +181,7 @@ def test_without_a_comparison_nothing_speaks_of_one() -> None:
 
 
 def test_days_without_orders_say_which_days_there_are() -> None:
-    page = seen(totals=totals(0.0, 0), series=series(), rankings=((STATE, members()),))
+    page = seen(totals=totals(0.0, 0), series=series(), rankings=((STATE, REVENUE, members()),))
     assert page.text.count("No orders on these days. The data covers 1 Jan – 4 Nov 2018.") == 3
     assert "svg" not in page.tags
     assert "Average order value –" in page.text
@@ -200,7 +203,7 @@ def test_comparison_that_reaches_beyond_the_data_is_told() -> None:
 
 def test_members_beyond_the_top_are_one_and_all_add_up() -> None:
     many = members(**{f"state {number}": (10, 5) for number in range(TOP + 3)})
-    page = seen(compare="period", rankings=((STATE, many),))
+    page = seen(compare="period", rankings=((STATE, REVENUE, many),))
     assert f"state {TOP - 1}" in page.words
     assert f"state {TOP}" not in page.words
     assert "3 others R$30.00 23.1% ▲ +100.0%" in page.text
@@ -210,7 +213,7 @@ def test_members_beyond_the_top_are_one_and_all_add_up() -> None:
 def test_bars_measure_the_greatest_of_now_and_before() -> None:
     document = render(
         "x",
-        figures(compare="period", rankings=((STATE, members(SP=(50, 100), RJ=(25, 0), MG=(0, 0))),)),
+        figures(compare="period", rankings=((STATE, REVENUE, members(SP=(50, 100), RJ=(25, 0), MG=(0, 0))),)),
         NOTATION,
         MOMENT,
     )
