@@ -23,6 +23,15 @@ page = st.navigation(
                 "../pages/business/overview.py", title="Overview", icon=":material/dashboard:", default=True
             ),
             st.Page("../pages/business/sales.py", title="Sales", icon=":material/show_chart:"),
+            st.Page("../pages/business/explore.py", title="Explore", icon=":material/travel_explore:"),
+            st.Page("../pages/business/products.py", title="Products", icon=":material/category:"),
+            st.Page("../pages/business/customers.py", title="Customers", icon=":material/group:"),
+            st.Page(
+                "../pages/business/customer.py",
+                title="Customer",
+                icon=":material/person:",
+                visibility="hidden",
+            ),
             st.Page("../pages/business/reports.py", title="Reports", icon=":material/description:"),
         ],
         "Operations": [

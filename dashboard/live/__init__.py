@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 PATH = "/live"
+PARAMETER = "live"
+"""The parameter of the URL that says that the page follows the data."""
 
 _PACKAGE, _COMPONENT = "daybook", "live"
 _NAME = f"{_PACKAGE}.{_COMPONENT}"
@@ -47,9 +49,11 @@ def listen(reading: Reading) -> None:
     if not (shown.parts or shown.extents):
         return
     offer = st.container(width="content")
+    if st.session_state.get(PARAMETER) and PARAMETER not in st.query_params:
+        st.session_state[PARAMETER] = True  # the URL was set to something else, and is to say it again
     follows = st.toggle(
         "Live",
-        key="live",
+        key=PARAMETER,
         help="Show new data by itself, as soon as there is some.",
         bind="query-params",
         persist_state="session",

@@ -12,9 +12,11 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streamlit.elements.lib import streamlit_plotly_theme
 
 from dashboard import charts
-from dashboard.measures import AVERAGE_ORDER_VALUE, CATEGORY, ORDERS, REVENUE, STATE, Measure
+from dashboard.charts.look import TEXT
+from dashboard.measures import AVERAGE_ORDER_VALUE, ITEM_SALES, ORDERS, REVENUE, Measure
 from dashboard.notation import Notation
 from dashboard.window import Grain
 
@@ -70,7 +72,7 @@ def timeline(
 
 def ranking(*rows: tuple[str, Any, Any], notation: Notation = ENGLISH) -> go.Figure:
     frame = pl.DataFrame(rows, schema=RANKING, orient="row")
-    figure = charts.ranking(frame, STATE, notation)
+    figure = charts.ranking(frame, REVENUE, str, notation)
     json.loads(figure.to_json())
     return figure
 
@@ -270,7 +272,7 @@ class TestRanking:
 
     def test_dimension_names_its_figure(self) -> None:
         frame = pl.DataFrame([("Toys", 1, None)], schema=RANKING, orient="row")
-        assert charts.ranking(frame, CATEGORY, ENGLISH).data[-1].name == CATEGORY.value_label
+        assert charts.ranking(frame, ITEM_SALES, str, ENGLISH).data[-1].name == ITEM_SALES.label
 
 
 HISTORY = {
@@ -333,3 +335,186 @@ class TestDurations:
 
     def test_nothing_was_refreshed(self) -> None:
         assert not charts.durations(history(), "UTC", ENGLISH).data
+
+
+CELLS = {"row": pl.String, "column": pl.String, "value": pl.Float64, "text": pl.String, "said": pl.String}
+
+
+def heat(*cells: tuple[str, str, float | None, str | None, str], across: str = "") -> go.Figure:
+    figure = charts.heat(pl.DataFrame(cells, CELLS, orient="row"), ENGLISH, across)
+    json.loads(figure.to_json())
+    return figure
+
+
+class TestHeat:
+    def test_cells_stand_where_their_row_and_column_cross_first_row_on_top(self) -> None:
+        figure = heat(("Mon", "9", 1, "one", "a"), ("Mon", "8", 2, "two", "b"), ("Tue", "8", 3, "three", "c"))
+        [shades] = figure.data
+        assert [[None if np.isnan(z) else z for z in row] for row in shades.z] == [[1, 2], [None, 3]]
+        assert list(figure.layout.xaxis.ticktext) == ["9", "8"]
+        assert list(figure.layout.yaxis.ticktext) == ["Mon", "Tue"]
+        assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
+        assert [list(row) for row in shades.text] == [["one", "two"], ["", "three"]]
+        assert shades.texttemplate == "%{text}"
+
+    def test_cell_without_a_value_is_blank_and_says_nothing(self) -> None:
+        [shades] = heat(("Mon", "9", None, "hidden", "hidden"), ("Mon", "10", 0, None, "zero")).data
+        assert [list(row) for row in shades.hovertext] == [["", "zero"]]
+        assert [list(row) for row in shades.text] == [["", ""]]
+        assert not shades.hoverongaps
+
+    @pytest.mark.parametrize(("columns", "is_written"), [(12, True), (13, False)])
+    def test_texts_that_a_phone_has_no_room_for_are_left_to_pointing(
+        self, columns: int, is_written: bool
+    ) -> None:
+        [shades] = heat(*(("Mon", str(hour), 1, "1.2K", "said") for hour in range(columns))).data
+        assert bool(shades.texttemplate) == is_written
+
+    def test_shades_begin_at_zero(self) -> None:
+        [shades] = heat(("Mon", "9", 40, None, ""), ("Mon", "10", 50, None, "")).data
+        assert (shades.zmin, shades.zmax) == (0, 50)
+
+    def test_text_is_never_markup(self) -> None:
+        figure = heat(("<b>r</b>", "<i>c</i>", 1, "<u>t</u>", "<a>s</a>"), across="<s>x</s>")
+        assert not {"<b>", "<i>", "<u>", "<a>", "<s>"} & {figure.to_json()[n : n + 3] for n in range(9_999)}
+        assert "&lt;b&gt;" in figure.layout.yaxis.ticktext[0]
+
+    @pytest.mark.parametrize("cells", [[], [("Mon", "9", None, None, "")], [("Mon", "9", 0, "0", "none")]])
+    def test_nothing_and_zeros_can_be_drawn(self, cells: list[Any]) -> None:
+        assert heat(*cells).data[0].zmax == 1
+
+
+class TestText:
+    def test_color_is_the_one_that_streamlit_replaces_by_its_own(self) -> None:
+        assert streamlit_plotly_theme.GRAY_90 == TEXT
+
+
+COHORTS = {
+    "cohort": pl.Date,
+    "people": pl.Int64,
+    "month": pl.Int64,
+    "returned": pl.Int64,
+    "revenue": MONEY,
+    "share": pl.Float64,
+    "revenue_share": pl.Float64,
+}
+
+
+class TestCohorts:
+    ROWS = pl.DataFrame(
+        [
+            (START, 4_000, 1, 10, Decimal("99.50"), 0.0025, 0.01),
+            (START, 4_000, 2, 0, Decimal(0), 0.0, 0.0),
+            (date(2018, 2, 1), 8, 1, 2, Decimal(1), 0.25, None),
+            (date(2018, 2, 1), 8, 2, None, None, None, None),
+        ],
+        COHORTS,
+        orient="row",
+    )
+
+    def test_cells_hold_per_cent_of_the_people_and_say_it_in_a_sentence(self) -> None:
+        [shades] = charts.cohorts(self.ROWS, ENGLISH, by_revenue=False).data
+        assert [list(row) for row in shades.text] == [["0.2", "0"], ["25", ""]]
+        assert shades.hovertext[0][0] == (
+            "Of 4,000 people whose first order was in Jan 2018, 10 (0.2%) ordered in the next month."
+        )
+        assert np.isnan(shades.z[1][1])
+
+    def test_cells_hold_per_cent_of_the_first_months_revenue(self) -> None:
+        figure = charts.cohorts(self.ROWS, BRAZILIAN, by_revenue=True)
+        assert [list(row) for row in figure.data[0].text] == [["1", "0"]]
+        assert "R$\xa099,50 in the next month: 1,0%" in figure.data[0].hovertext[0][0]
+        assert list(figure.layout.yaxis.ticktext) == ["Jan 2018 · 4.000"]
+
+    def test_nobody_is_an_empty_map(self) -> None:
+        assert charts.cohorts(self.ROWS.clear(), ENGLISH, by_revenue=False).data[0].z.size == 0
+
+
+class TestStack:
+    PARTS = (REVENUE, ITEM_SALES)
+
+    def stack(self, parts: str, compared: Sequence[int | None] = (), grain: Grain = Grain.DAY) -> go.Figure:
+        rows = series(parts, compared=compared).with_columns(
+            item_sales=pl.col("revenue") + 1, item_sales_before=pl.col("revenue_before") + 1
+        )
+        figure = charts.stack(rows, self.PARTS, grain, ENGLISH)
+        json.loads(figure.to_json())
+        return figure
+
+    def test_parts_stand_on_each_other_and_incomplete_buckets_are_hatched(self) -> None:
+        figure = self.stack("cci")
+        assert figure.layout.barmode == "stack"
+        assert [(bar.name, list(bar.y), bar.marker.pattern.shape) for bar in figure.data] == [
+            ("Revenue", [10, 20], None),
+            ("Revenue (incomplete)", [30], "/"),
+            ("Item sales", [11, 21], None),
+            ("Item sales (incomplete)", [31], "/"),
+        ]
+        assert [bar.name for bar in figure.data if bar.showlegend] == ["Revenue", "Item sales"]
+
+    def test_buckets_keep_their_order_though_an_incomplete_one_comes_first(self) -> None:
+        figure = self.stack("icc")
+        assert list(figure.layout.xaxis.categoryarray) == [
+            "Mon 1 Jan 2018",
+            "Tue 2 Jan 2018",
+            "Wed 3 Jan 2018",
+        ]
+
+    def test_comparison_is_the_sum_of_both_parts_then(self) -> None:
+        *_, before = self.stack("ccc", compared=[7, None, 9]).data
+        assert (before.name, ys(before)) == ("Comparison, both", [15, None, 19])
+
+    def test_axis_holds_the_whole_bar(self) -> None:
+        assert self.stack("ccc", compared=[7, 8, 500]).layout.yaxis.range[1] > 1_001
+        assert self.stack("ccc").layout.yaxis.range[1] > 61
+
+    def test_nothing_is_an_empty_chart(self) -> None:
+        assert self.stack("").data == ()
+
+
+SPENDING = {
+    "from": pl.Int64,
+    "up_to": pl.Int64,
+    "people": pl.Int64,
+    "revenue": MONEY,
+    "people_share": pl.Float64,
+}
+
+
+class TestHistogram:
+    ROWS = pl.DataFrame(
+        [
+            (0, 50, 30, Decimal(900), 0.75),
+            (50, 100, 0, Decimal(0), 0.0),
+            (100, None, 10, Decimal(5_000), 0.25),
+        ],
+        SPENDING,
+        orient="row",
+    )
+
+    def test_bars_stand_between_round_amounts_and_the_last_is_open(self) -> None:
+        figure = charts.histogram(self.ROWS, ENGLISH)
+        [bars] = figure.data
+        assert (list(bars.x), list(bars.y)) == ([0.5, 1.5, 2.5], [30, 0, 10])
+        assert list(figure.layout.xaxis.ticktext) == ["R$0", "R$100+"]
+        assert "R$0.00 up to R$50.00: <b>30 people</b>, 75.0% of all;" in bars.hovertext[0]
+        assert "R$100.00 or more" in bars.hovertext[2]
+
+    def test_nothing_is_an_empty_chart(self) -> None:
+        assert charts.histogram(self.ROWS.clear(), ENGLISH).data[0].x == ()
+
+
+class TestShares:
+    ROWS = pl.DataFrame({"member": ["<b>A</b>", "B"], "one": [0.75, 0.25], "two": [None, 1.0]})
+
+    def test_first_member_is_on_top_and_each_part_has_its_bar(self) -> None:
+        figure = charts.shares(self.ROWS, {"one": "of people", "two": "of revenue"}, ENGLISH)
+        assert list(figure.layout.yaxis.ticktext) == ["B", "&lt;b&gt;A&lt;/b&gt;"]
+        two, one = figure.data
+        assert (one.name, list(one.x), list(one.text)) == ("of people", [0.25, 0.75], ["25.0%", "75.0%"])
+        assert (two.name, list(two.text)) == ("of revenue", ["100.0%", "–"])
+        assert figure.layout.xaxis.range[1] > 1
+
+    def test_nothing_is_an_empty_chart(self) -> None:
+        figure = charts.shares(self.ROWS.clear(), {"one": "of people"}, ENGLISH)
+        assert len(figure.data[0].x) == 0

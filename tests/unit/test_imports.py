@@ -23,6 +23,8 @@ LAYERS = (
     ("advice",),
     ("export",),
     ("reports",),
+    ("saved_views",),
+    ("customers",),
     ("explore",),
     ("measures",),
     ("notation",),
@@ -57,6 +59,7 @@ HOMES = {
     "starlette": {"server"},
     "uvicorn": {"server"},
     "typer": {"cli"},
+    "xlsxwriter": {"export"},
     "sqlglot": {"catalogue"},
     "jinja2": {"reports"},
 }
@@ -97,6 +100,14 @@ def test_a_library_is_imported_only_in_its_room(path: Path) -> None:
     for line, name in imports(path):
         homes = HOMES.get(name.partition(".")[0])
         assert homes is None or here in homes, f"{path}:{line}: {name} does not belong into {here}"
+
+
+def test_pages_only_arrange() -> None:
+    """They hand frames on: what is computed has a room of its own."""
+    of_pages = {
+        name.partition(".")[0] for path in FILES if room_of(path) == "pages" for _, name in imports(path)
+    }
+    assert not of_pages & {"polars", "numpy", "pandas", "plotly"}
 
 
 def test_every_room_has_its_layer() -> None:

@@ -1,0 +1,25 @@
+"""The head of a page: its title, its saved views, and how it learns of newer data."""
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from dashboard import app, live, saved_views
+from dashboard.ui.cards import guarded
+from dashboard.ui.views import views
+
+
+def show(page: StreamlitPage) -> None:
+    """Draw a page under its head, and let it learn of newer data; what fails shows its error."""
+    path = f"/{page.url_path}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(page.title, anchor=False, width="content")
+        if path in saved_views.PAGES:
+            views(path)
+        corner = st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
+    try:
+        with guarded():
+            page.run()
+    finally:  # also of a page that stops, for want of data
+        if live.is_served():
+            with corner:
+                live.listen(app.data())

@@ -1,0 +1,55 @@
+"""Single figures: tiles of measures with their change, and others with their course."""
+
+from collections.abc import Sequence
+
+import polars as pl
+import streamlit as st
+
+from dashboard import app
+from dashboard.data import Frame, Provenance
+from dashboard.measures import Measure, change
+from dashboard.ui.badge import badge
+from dashboard.ui.text import escaped
+
+
+def tiles(measures: Sequence[Measure], now: Frame, before: Frame | None, series: Frame | None = None) -> None:
+    """A tile a measure: the figure, its change against the comparison, and its course over complete buckets."""
+    course = series.rows.filter("is_complete") if series else pl.DataFrame()
+    with st.container(horizontal=True):
+        for measure in measures:
+            value = now.rows[measure.name][0]
+            value_before = before.rows[measure.name][0] if before else None
+            points = course[measure.name] if series else pl.Series(dtype=pl.Float64)
+            _tile(measure, value, value_before, points, compared=before is not None)
+    shown = (frame.provenance for frame in (now, before, series) if frame)
+    badge(Provenance.merged(*shown), "tiles")
+
+
+def _tile(
+    measure: Measure, value: float | None, before: float | None, course: pl.Series, *, compared: bool
+) -> None:
+    notation = app.notation()
+    ratio = change(value, before)
+    then = "nothing to compare with" if compared and ratio is None else None
+    st.metric(
+        measure.label,
+        escaped(notation.figure(value, measure.format)),
+        then if ratio is None else notation.share(ratio),
+        delta_color="normal" if ratio else "off",
+        delta_arrow="off" if not ratio else "up" if ratio > 0 else "down",
+        delta_description=escaped(f"from {notation.figure(before, measure.format)}")
+        if ratio is not None
+        else None,
+        help=escaped(f"{measure.definition} Exactly {notation.exact(value, measure.format)}."),
+        chart_data=course.cast(pl.Float64).fill_null(0).to_list() if len(course) > 1 else None,
+        chart_type="area",
+        border=True,
+        height="stretch",
+    )
+
+
+def figure(label: str, value: str, help: str = "", course: Sequence[float] = ()) -> None:
+    """A figure with what it says to those who point at it, and its course."""
+    st.metric(
+        label, escaped(value), help=escaped(help) or None, chart_data=course if len(course) > 1 else None
+    )
