@@ -46,10 +46,15 @@ class Tab:
         self._page = ""
         self._known: set[str] = set()  # hashes of messages that need not be sent again
 
-    def rerun(self) -> float:
-        """Run the page; milliseconds from asking until its end. Raises RuntimeError if the page fails."""
+    def rerun(self, query: str = "", name: str = "") -> float:
+        """Run the page; milliseconds from asking until its end. Raises RuntimeError if the page fails.
+
+        The first time, ``name`` is the page's, as its address has it.
+        """
         ask = BackMsg()
         ask.rerun_script.page_script_hash = self._page
+        ask.rerun_script.page_name = "" if self._page else name
+        ask.rerun_script.query_string = query
         ask.rerun_script.cached_message_hashes.extend(self._known)
         began = time.perf_counter()
         self._link.send(ask.SerializeToString())
@@ -95,6 +100,13 @@ def theirs(script: Path, port: int) -> list[str]:
 @contextmanager
 def served(command: Command, script: Path, data_dir: Path) -> Iterator[str]:
     """The URL of a server, for as long as the block lasts."""
+    with started(command, script, data_dir) as (url, _):
+        yield url
+
+
+@contextmanager
+def started(command: Command, script: Path, data_dir: Path) -> Iterator[tuple[str, int]]:
+    """The URL of a server and the id of its process, for as long as the block lasts."""
     port = _free_port()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DASHBOARD_PORT": str(port)}
     environment["DASHBOARD_DATA_DIR"] = str(data_dir)
@@ -105,7 +117,7 @@ def served(command: Command, script: Path, data_dir: Path) -> Iterator[str]:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait(process, url + ("/readyz" if command is ours else "/_stcore/health"))
-            yield url
+            yield url, process.pid
         finally:
             process.terminate()
             process.wait()

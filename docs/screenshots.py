@@ -8,7 +8,15 @@ import typer
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 FOLDER = Path(__file__).parent / "screenshots"
-PAGES = {"overview": "/", "sales": "/sales", "reports": "/reports", "freshness": "/freshness"}
+PAGES = {
+    "overview": "/",
+    "sales": "/sales",
+    "explore": "/explore",
+    "products": "/products",
+    "customers": "/customers",
+    "reports": "/reports",
+    "freshness": "/freshness",
+}
 WAIT_MS = 60_000
 MARGIN_PX = 32
 

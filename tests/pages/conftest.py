@@ -98,14 +98,14 @@ def show(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Show]:
 def open_page() -> OpenPage:
     """Open a page as a browser does with a link: ``open_page("sales", range="28d")``."""
 
-    def open_page(name: str, **query: str) -> AppTest:
+    def open_page(name: str, **query: str | list[str]) -> AppTest:
         page = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=SECONDS)
         return go(page, name, **query)
 
     return open_page
 
 
-def go(page: AppTest, name: str, **query: str) -> AppTest:
+def go(page: AppTest, name: str, **query: str | list[str]) -> AppTest:
     """Go to another page; the menu's links hold no query."""
     page.query_params.clear()
     page.query_params.update(query)

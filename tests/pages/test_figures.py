@@ -38,6 +38,27 @@ WHERE order_purchase_timestamp >= %s AND order_purchase_timestamp < %s
 GROUP BY 1 ORDER BY 2 DESC, 1
 """
 
+PAID_BY = """
+SELECT payment_type, sum(payment_value) FROM shop.orders JOIN shop.order_payments USING (order_id)
+WHERE order_purchase_timestamp >= %s AND order_purchase_timestamp < %s
+GROUP BY payment_type ORDER BY 2 DESC, 1
+"""
+HOURS = """
+SELECT extract(isodow FROM order_purchase_timestamp)::int, extract(hour FROM order_purchase_timestamp)::int, count(*)
+FROM shop.orders WHERE order_purchase_timestamp >= %s AND order_purchase_timestamp < %s GROUP BY 1, 2
+"""
+VALUES = """
+SELECT CASE WHEN paid >= 50 AND paid < 75 THEN 3 ELSE 0 END, count(*) FROM shop.orders
+LEFT JOIN (SELECT order_id, sum(payment_value) AS paid FROM shop.order_payments GROUP BY order_id) AS payments
+USING (order_id)
+WHERE order_purchase_timestamp >= %s AND order_purchase_timestamp < %s GROUP BY 1
+"""
+STATUSES = """
+SELECT order_status, count(*) FROM shop.orders JOIN shop.customers USING (customer_id)
+WHERE order_purchase_timestamp >= %s AND order_purchase_timestamp < %s AND {condition} GROUP BY 1
+"""
+DRIVERS = [(1, STATES), (2, CATEGORIES), (3, PAID_BY)]
+
 # The address, the first and last day that it means, and those that it compares with.
 WINDOWS: list[tuple[dict[str, str], tuple[str, str], tuple[str, str] | None, str]] = [
     ({}, ("2025-02-20", "2025-03-19"), ("2025-01-23", "2025-02-19"),
@@ -97,21 +118,93 @@ def test_change_from_nothing_is_said_and_not_computed(
     assert {tile.delta for tile in page.metric} == {"nothing to compare with"}
 
 
-@pytest.mark.parametrize(("place", "sql"), [(1, CATEGORIES), (2, STATES)])
-def test_rankings_hold_the_greatest_members_and_say_the_rest(
+@pytest.mark.parametrize(("place", "sql"), DRIVERS)
+def test_drivers_come_to_the_difference_and_the_greatest_are_named(
     open_page: OpenPage, ask: Ask, place: int, sql: str
 ) -> None:
-    page = open_page("overview", range="2025-02")
-    truth, before = ask(sql, "2025-02-01", "2025-03-01"), dict(ask(sql, "2025-01-01", "2025-02-01"))
-    figure = chart(page, place)
-    assert figure["layout"]["yaxis"]["ticktext"] == [member for member, _ in reversed(truth[:8])]
-    assert numbers(figure["data"][1]["x"]) == pytest.approx([float(value) for _, value in truth[7::-1]])
-    assert numbers(figure["data"][0]["x"]) == pytest.approx(
-        [float(before.get(member, 0)) for member, _ in truth[7::-1]]
+    figure = chart(open_page("overview", range="2025-02"), place)
+    now, before = (
+        dict(ask(sql, *days)) for days in (("2025-02-01", "2025-03-01"), ("2025-01-01", "2025-02-01"))
     )
-    rest = sum(value for _, value in truth[8:])
-    said = [plain(caption.value) for caption in page.caption if "The other" in caption.value][place - 1]
-    assert said.startswith(f"The other {len(truth) - 8} come to R${rest:,.2f}, ")
+    found = {member: now.get(member, 0) - before.get(member, 0) for member in now.keys() | before.keys()}
+    named = sorted(found, key=lambda member: (-abs(found[member]), member))[:8]
+    named.sort(key=lambda member: -found[member])
+    rest = sum(found.values()) - sum(found[member] for member in named)
+    others = len(found) - len(named)
+    labels = [*named, *([f"{others} others"] if others else [])]
+    assert [label.replace("_", " ").lower() for label in labels] == [
+        label.lower() for label in reversed(figure["layout"]["yaxis"]["ticktext"])
+    ]
+    drawn = numbers(figure["data"][0]["x"])[::-1]
+    assert drawn == pytest.approx([float(found[member]) for member in named] + [float(rest)] * bool(others))
+    assert sum(drawn) == pytest.approx(float(sum(now.values()) - sum(before.values())))
+
+
+@pytest.mark.parametrize(("place", "sql"), DRIVERS)
+def test_rankings_hold_the_greatest_members(open_page: OpenPage, ask: Ask, place: int, sql: str) -> None:
+    figure = chart(open_page("overview", range="2025-02", compare="none"), place)
+    truth = ask(sql, "2025-02-01", "2025-03-01")[:8]
+    assert numbers(figure["data"][1]["x"])[::-1] == pytest.approx([float(value) for _, value in truth])
+
+
+def test_breakdown_says_the_rest_and_what_was_before(open_page: OpenPage, ask: Ask) -> None:
+    page = open_page("sales", range="2025-02", view="breakdown", of="category")
+    truth, before = (
+        ask(CATEGORIES, "2025-02-01", "2025-03-01"),
+        dict(ask(CATEGORIES, "2025-01-01", "2025-02-01")),
+    )
+    figure = chart(page, 0)
+    assert figure["layout"]["yaxis"]["ticktext"] == [member for member, _ in reversed(truth[:15])]
+    assert numbers(figure["data"][0]["x"]) == pytest.approx(
+        [float(before.get(member, 0)) for member, _ in truth[14::-1]]
+    )
+    rest = sum(value for _, value in truth[15:])
+    [said] = [plain(caption.value) for caption in page.caption if "other" in caption.value]
+    assert f"{len(truth) - 15} come to R${rest:,.2f}, " in said
+
+
+def test_hours_hold_the_orders_of_each_weekday_and_hour(open_page: OpenPage, ask: Ask) -> None:
+    figure = chart(open_page("sales", range="2024-11", view="hours", measure="orders"), 0)
+    truth = np.zeros((7, 24))
+    for weekday, hour, orders in ask(HOURS, "2024-11-01", "2024-12-01"):
+        truth[weekday - 1, hour] = orders
+    cells = figure["data"][0]["z"]
+    drawn = np.frombuffer(base64.b64decode(cells["bdata"]), cells["dtype"]).reshape(7, -1)
+    assert np.nan_to_num(drawn) == pytest.approx(truth[:, truth.any(axis=0)])
+
+
+def test_order_values_count_each_order_once(open_page: OpenPage, ask: Ask) -> None:
+    figure = chart(open_page("sales", range="2024-11", view="values", compare="none"), 0)
+    truth = dict(ask(VALUES, "2024-11-01", "2024-12-01"))
+    labels = figure["layout"]["xaxis"]["ticktext"]
+    drawn = dict(zip(labels, numbers(figure["data"][1]["y"]), strict=True))
+    assert drawn["50 – 75"] == truth.get(3, 0)
+    assert sum(drawn.values()) == sum(truth.values())
+
+
+@pytest.mark.parametrize(
+    ("only", "condition"),
+    [
+        ({}, "true"),
+        ({"state": "SP"}, "customer_state = 'SP'"),
+        (
+            {"payment_type": "boleto"},
+            "order_id IN (SELECT order_id FROM shop.order_payments WHERE payment_type = 'boleto')",
+        ),
+    ],
+)
+def test_explored_orders_are_those_of_the_tables_under_every_filter(
+    open_page: OpenPage, ask: Ask, only: dict[str, str], condition: str
+) -> None:
+    page = open_page("explore", range="2024-11", compare="none", by="status", measure="orders", **only)
+    truth = dict(ask(STATUSES.format(condition=condition), "2024-11-01", "2024-12-01"))
+    [tile] = page.metric
+    assert plain(tile.help).endswith(f"Exactly {sum(truth.values()):,}.")
+    table = page.dataframe[0].value
+    assert dict(zip(table["status"].str.lower(), table["orders"], strict=True)) == {
+        **truth,
+        "total": sum(truth.values()),
+    }
 
 
 @pytest.mark.parametrize("measure", ["revenue", "orders", "customers", "average_order_value"])

@@ -41,7 +41,7 @@ def test_all_is_well(page: AppTest) -> None:
     assert not page.warning
     assert page.subheader[0].value == "Freshness"
     [verdict] = page.success
-    assert "All 5 views show every change" in verdict.value
+    assert "All 8 views show every change" in verdict.value
     assert titles(page) == [*NAMES, *PARTS]
     assert [metric.value for metric in page.metric if metric.label == "Duration"]
     assert len(page.dataframe) == 2  # there was no job
@@ -62,7 +62,7 @@ def test_changes_wait(page: AppTest, admin: Admin) -> None:
         "(SELECT order_id FROM shop.orders ORDER BY order_purchase_timestamp LIMIT 1)"
     )
     page.run()
-    assert "3 views lack changes of 1 day" in page.info[0].value.replace("\\", "")
+    assert "6 views lack changes of 1 day" in page.info[0].value.replace("\\", "")
 
 
 def test_error_of_a_view_is_shown_in_full_and_is_no_markup(page: AppTest, admin: Admin) -> None:
@@ -146,7 +146,7 @@ class TestParts:
         [error] = page.error
         assert "lacks a right" in error.value
         assert titles(page) == [*NAMES, *PARTS]
-        assert "All 5 views" in page.success[0].value
+        assert "All 8 views" in page.success[0].value
 
     def test_without_the_state_of_views_the_others_live(self, page: AppTest, admin: Admin) -> None:
         admin("REVOKE SELECT ON dashboard.view_states FROM daybook_reader")
@@ -182,7 +182,7 @@ def test_while_the_database_is_away_and_when_it_is_back(
     assert "PostgreSQL does not answer" in error.value
     let_in(server, own_shop_url, True)
     page.run()
-    assert "All 5 views" in page.success[0].value
+    assert "All 8 views" in page.success[0].value
 
 
 @pytest.mark.parametrize(
@@ -192,6 +192,6 @@ def test_while_the_database_is_away_and_when_it_is_back(
 def test_times_are_those_of_the_reader(
     monkeypatch: pytest.MonkeyPatch, named: str | None, shown: str
 ) -> None:
-    monkeypatch.setattr(ui.st, "context", SimpleNamespace(timezone=named))
+    monkeypatch.setattr(ui.text.st, "context", SimpleNamespace(timezone=named))
     assert ui.zone() == shown
     assert ui.exact(datetime(2025, 3, 20, 12, tzinfo=UTC)).endswith(f":00:00 ({shown})")

@@ -8,9 +8,11 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.conftest import OpenPage, Show
 from tests.servers import free_port
 
-PAGES = ("overview", "sales")
-CARDS = {"overview": 4, "sales": 2}
-"""How many parts of a page stand or fall by themselves."""
+Query = dict[str, str | list[str]]
+
+PAGES = ("overview", "sales", "explore", "products", "customers")
+CARDS = {"overview": 5, "sales": 3, "explore": 4, "products": 4, "customers": 0}
+"""How many parts of a page stand or fall by themselves. Customers need all orders ever, and so nothing more later."""
 
 
 @pytest.mark.usefixtures("shown")
@@ -22,6 +24,26 @@ def test_page_draws(open_page: OpenPage, name: str) -> None:
     assert not page.warning
     assert page.subheader[0].value.lower() == name
     assert page.get("plotly_chart")
+
+
+VIEWS = [
+    *((name, {}) for name in PAGES),
+    *(("sales", {"view": view}) for view in ("cumulative", "hours", "breakdown", "values", "delivery")),
+    *(("explore", {"look": look, "by": "month"}) for look in ("lines", "table")),
+    *(("explore", {"look": look, "by": ["state", "status"]}) for look in ("heat", "treemap", "table")),
+]
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize(("name", "query"), VIEWS, ids=str)
+def test_every_chart_and_table_can_be_taken_away(open_page: OpenPage, name: str, query: Query) -> None:
+    page = open_page(name, **query)
+    assert not page.exception
+    menus = [one.proto.popover.label for one in page.get("popover")]
+    charts, tables = len(page.get("plotly_chart")), len(page.dataframe)
+    shown_twice = name == "customers"  # segments are a chart beside their table
+    assert sum("Data" in label for label in menus) == charts - shown_twice
+    assert sum("Export" in label for label in menus) == tables
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -16,6 +16,10 @@ from tests.reads import Statements, administering, opening, order, refresh
 from tests.shop import LAST_DAY
 
 RANGES = ("28d", "qtd", "12m")
+OF_ITEMS = "products"
+"""A page that shows nothing of an order without items."""
+NOT_WARMED = {"business/customer_ids", "business/data_span"}
+"""The one asks for people whom nobody asked for before; the other comes with lists of orders, which are read anew."""
 
 
 @pytest.fixture
@@ -47,10 +51,11 @@ def test_a_rerun_of_every_page_executes_no_statement_of_the_catalogue(
     assert outcome.computed > 0 == outcome.failed == outcome.left_out
 
     visited.known.renew()
-    counts = [Statements(connection, name) for name in catalogue().queries if name.startswith("business/")]
+    names = [name for name in catalogue().queries if name.startswith("business/") and name not in NOT_WARMED]
+    counts = [Statements(connection, name) for name in names]
     for asked, page in pages.items():
         page.run()
         assert not page.exception
         assert not page.error
-        assert figures(page) != before[asked]
+        assert figures(page) != before[asked] or asked[0] == OF_ITEMS
     assert [count.since().calls for count in counts] == [0] * len(counts)
