@@ -7,8 +7,10 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
+import plotly.graph_objects as go
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -16,6 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from rich.progress import Progress
 
 from dashboard import embedded, schema
+from dashboard.charts import look
 from dashboard.database import Database
 from dashboard.loading.olist import load_olist
 from dashboard.settings import PREFIX, ROOT, Settings
@@ -40,6 +43,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(PREFIX) or name in ("DATABASE_URL", "REDIS_URL"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DASHBOARD_WORKER", "off")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plotly_checks_figures() -> Iterator[None]:
+    """The program does without, for it takes long; so it is here that no chart says what Plotly does not know."""
+    with pytest.MonkeyPatch.context() as patch:
+        checked = SimpleNamespace(Figure=lambda _validate, **parts: go.Figure(**parts))
+        patch.setattr(look, "go", checked)
+        yield
 
 
 @pytest.fixture

@@ -7,7 +7,19 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.charts.look import BEFORE, MANY, NOW, floats, hover, layout, plain, value_axis
+from dashboard.charts.look import (
+    BEFORE,
+    LEGEND,
+    MANY,
+    NOW,
+    Trace,
+    figure,
+    floats,
+    hover,
+    plain,
+    trace,
+    value_axis,
+)
 from dashboard.charts.timeline import HOVER_DATES
 from dashboard.measures import Measure
 from dashboard.notation import Format, Notation
@@ -31,16 +43,19 @@ def stack(rows: pl.DataFrame, parts: Sequence[Measure], grain: Grain, notation: 
         now=_sum(parts, ""),
         before=_sum(parts, "_before"),
     )
-    figure = go.Figure(layout=layout(notation))
-    for place, part in enumerate(parts):
-        for is_complete, some in rows.group_by("is_complete", maintain_order=True):
-            figure.add_trace(_part(some, part, MANY[place], notation, is_complete=all(is_complete)))
+    traces = [
+        _part(some, part, MANY[place], notation, is_complete=all(is_complete))
+        for place, part in enumerate(parts)
+        for is_complete, some in rows.group_by("is_complete", maintain_order=True)
+    ]
     if rows["before"].null_count() < len(rows):
-        figure.add_trace(_whole_before(rows, kind, grain, notation))
-    return figure.update_layout(
+        traces.append(_whole_before(rows, kind, grain, notation))
+    return figure(
+        notation,
+        traces,
         barmode="stack",
         bargap=0.25,
-        legend_traceorder="normal",
+        legend=LEGEND | {"traceorder": "normal"},
         xaxis=_bucket_axis(rows, grain),
         yaxis=value_axis(rows.select("now", "before"), kind, notation),
     )
@@ -67,9 +82,10 @@ def _bucket_axis(rows: pl.DataFrame, grain: Grain) -> dict[str, object]:
     }
 
 
-def _part(rows: pl.DataFrame, part: Measure, color: str, notation: Notation, *, is_complete: bool) -> go.Bar:
+def _part(rows: pl.DataFrame, part: Measure, color: str, notation: Notation, *, is_complete: bool) -> Trace:
     name = part.label if is_complete else f"{part.label} (incomplete)"
-    return go.Bar(
+    return trace(
+        "bar",
         x=rows["bucket"].to_list(),
         y=floats(rows[part.name]),
         name=name,
@@ -79,8 +95,9 @@ def _part(rows: pl.DataFrame, part: Measure, color: str, notation: Notation, *, 
     )
 
 
-def _whole_before(rows: pl.DataFrame, kind: Format, grain: Grain, notation: Notation) -> go.Scatter:
-    return go.Scatter(
+def _whole_before(rows: pl.DataFrame, kind: Format, grain: Grain, notation: Notation) -> Trace:
+    return trace(
+        "scatter",
         x=rows["bucket"].to_list(),
         y=floats(rows["before"]),
         mode="lines+markers" if len(rows) == 1 else "lines",
@@ -99,17 +116,17 @@ def histogram(rows: pl.DataFrame, notation: Notation) -> go.Figure:
     edges = rows["from"].to_list()
     labels = [notation.short(edge, Format.MONEY) for edge in edges]
     ticks = range(0, len(edges), _EDGES_A_LABEL)
-    figure = go.Figure(layout=layout(notation))
-    figure.add_trace(
-        go.Bar(
-            x=[place + 0.5 for place in range(len(rows))],
-            y=floats(rows["people"]),
-            marker={"color": NOW, "cornerradius": 3, "line": {"width": 0}},
-            hovertext=[_said_of_bar(row, notation) for row in rows.iter_rows(named=True)],
-            hoverinfo="text",
-        )
+    bars = trace(
+        "bar",
+        x=[place + 0.5 for place in range(len(rows))],
+        y=floats(rows["people"]),
+        marker={"color": NOW, "cornerradius": 3, "line": {"width": 0}},
+        hovertext=[_said_of_bar(row, notation) for row in rows.iter_rows(named=True)],
+        hoverinfo="text",
     )
-    return figure.update_layout(
+    return figure(
+        notation,
+        [bars],
         height=300,
         bargap=0.08,
         hovermode="closest",
@@ -145,10 +162,13 @@ def shares(rows: pl.DataFrame, parts: dict[str, str], notation: Notation) -> go.
     rows = rows.reverse()  # Plotly draws from the bottom
     labels = [plain(member) for member in rows["member"]]
     longest = max((share for column in parts for share in rows[column].drop_nulls()), default=0)
-    figure = go.Figure(layout=layout(notation))
-    for place, (column, name) in reversed([*enumerate(parts.items())]):
-        figure.add_trace(_shares(rows, column, name, MANY[place], notation).update(legendrank=place + 1))
-    return figure.update_layout(
+    traces = [
+        _shares(rows, column, name, MANY[place], notation) | {"legendrank": place + 1}
+        for place, (column, name) in reversed([*enumerate(parts.items())])
+    ]
+    return figure(
+        notation,
+        traces,
         height=_PART_HEIGHT * len(rows) + 60,
         barmode="group",
         bargap=0.3,
@@ -166,9 +186,10 @@ def shares(rows: pl.DataFrame, parts: dict[str, str], notation: Notation) -> go.
     )
 
 
-def _shares(rows: pl.DataFrame, column: str, name: str, color: str, notation: Notation) -> go.Bar:
+def _shares(rows: pl.DataFrame, column: str, name: str, color: str, notation: Notation) -> Trace:
     written = [notation.exact(share, Format.SHARE) for share in rows[column]]
-    return go.Bar(
+    return trace(
+        "bar",
         x=floats(rows[column]),
         y=list(range(len(rows))),
         orientation="h",

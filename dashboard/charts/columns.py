@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.charts.look import BEFORE_AREA, NOW, floats, hover, layout, plain, value_axis
+from dashboard.charts.look import BEFORE_AREA, NOW, figure, floats, hover, plain, trace, value_axis
 from dashboard.measures import Measure
 from dashboard.notation import Notation
 
@@ -20,26 +20,28 @@ def columns(
     """
     rows = rows.sort("member")
     labels = [plain(label_of(member)) for member in rows["member"]]
-    figure = go.Figure(layout=layout(notation))
     looks = (
         ("value_before", "Comparison", BEFORE_AREA, 0.85),
         ("value", measure.label, NOW, 0.5),
     )
-    for column, name, color, width in looks:
-        figure.add_trace(
-            go.Bar(
-                x=list(range(len(rows))),
-                y=floats(rows[column]),
-                width=width,
-                name=name,
-                showlegend=rows["value_before"].null_count() < len(rows),
-                customdata=rows["member"].to_list(),
-                hovertext=labels,
-                hovertemplate=f"%{{hovertext}}, {name}: {hover('y', measure.format, notation)}<extra></extra>",
-                marker={"color": color, "cornerradius": 3, "line": {"width": 0}},
-            )
+    traces = [
+        trace(
+            "bar",
+            x=list(range(len(rows))),
+            y=floats(rows[column]),
+            width=width,
+            name=name,
+            showlegend=rows["value_before"].null_count() < len(rows),
+            customdata=rows["member"].to_list(),
+            hovertext=labels,
+            hovertemplate=f"%{{hovertext}}, {name}: {hover('y', measure.format, notation)}<extra></extra>",
+            marker={"color": color, "cornerradius": 3, "line": {"width": 0}},
         )
-    return figure.update_layout(
+        for column, name, color, width in looks
+    ]
+    return figure(
+        notation,
+        traces,
         height=320,
         barmode="overlay",
         hovermode="closest",

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.charts.look import LESS, MORE, PALE, floats, layout, plain, shortened
+from dashboard.charts.look import LESS, LOW_MARGIN, MORE, PALE, figure, floats, plain, shortened, trace
 from dashboard.charts.ranking import BAR_HEIGHT, member_axis
 from dashboard.measures import Dimension, Measure, change
 from dashboard.notation import Notation
@@ -30,36 +30,36 @@ def contributions(
         _said(now, before, difference, measure, notation)
         for now, before, difference in rows.select("value", "value_before", "difference").iter_rows()
     ]
-    figure = go.Figure(layout=layout(notation))
-    figure.add_trace(
-        go.Bar(
-            x=floats(rows["difference"]),
-            y=list(range(len(rows))),
-            yaxis="y2",
-            orientation="h",
-            width=0.5,
-            marker={
-                "color": [MORE if value >= 0 else LESS for value in rows["difference"]],
-                "opacity": [1 if not chosen or member in chosen else PALE for member in rows["member"]],
-                "cornerradius": 4,
-                "line": {"width": 0},
-            },
-            customdata=rows["member"].to_list(),
-            hovertext=[f"{plain(label)}: {words}" for label, (_, words) in zip(labels, said, strict=True)],
-            hoverinfo="text",
-            showlegend=False,
-        )
+    bars = trace(
+        "bar",
+        x=floats(rows["difference"]),
+        y=list(range(len(rows))),
+        yaxis="y2",
+        orientation="h",
+        width=0.5,
+        marker={
+            "color": [MORE if value >= 0 else LESS for value in rows["difference"]],
+            "opacity": [1 if not chosen or member in chosen else PALE for member in rows["member"]],
+            "cornerradius": 4,
+            "line": {"width": 0},
+        },
+        customdata=rows["member"].to_list(),
+        hovertext=[f"{plain(label)}: {words}" for label, (_, words) in zip(labels, said, strict=True)],
+        hoverinfo="text",
+        showlegend=False,
     )
     # An axis shows its labels only if something is drawn on it.
-    figure.add_trace(go.Bar(x=[0] * len(rows), y=list(range(len(rows))), orientation="h", showlegend=False))
-    return figure.update_layout(
+    nothing = trace("bar", x=[0] * len(rows), y=list(range(len(rows))), orientation="h", showlegend=False)
+    return figure(
+        notation,
+        [bars, nothing],
         height=BAR_HEIGHT * len(rows) + 40,
         barmode="overlay",
         hovermode="closest",
-        margin={"t": 8},
+        margin=LOW_MARGIN,
         xaxis={"visible": False, "fixedrange": True},
         yaxis=member_axis([plain(shortened(label)) for label in labels]),
-        yaxis2=member_axis([figure for figure, _ in said]) | {"side": "right", "overlaying": "y"},
+        yaxis2=member_axis([written for written, _ in said]) | {"side": "right", "overlaying": "y"},
         shapes=[
             {
                 "type": "line",

@@ -5,7 +5,7 @@ from math import ceil, floor
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.charts.look import FAILED, GRID, colors, layout
+from dashboard.charts.look import FAILED, GRID, Trace, colors, figure, trace
 from dashboard.notation import Notation
 
 _LEAST_SECONDS = 0.001
@@ -16,7 +16,7 @@ def durations(history: pl.DataFrame, zone: str, notation: Notation) -> go.Figure
 
     ``history`` is that of ``freshness.read``. The views differ by orders of magnitude, so the axis is logarithmic.
     """
-    figure = go.Figure(layout=layout(notation))
+    traces = []
     history = history.sort("finished_at")
     shown = history.with_columns(
         at=pl.col("finished_at").dt.convert_time_zone(zone).dt.strftime("%Y-%m-%d %H:%M:%S%.3f"),
@@ -28,19 +28,22 @@ def durations(history: pl.DataFrame, zone: str, notation: Notation) -> go.Figure
     for view, color in zip(views, colors(views), strict=True):
         done = shown.filter(~pl.col("is_failed"), view=view)
         looks = {"marker": {"size": 5, "color": color}, "line": {"width": 1.5, "color": color}}
-        figure.add_trace(_refreshes(done, name=view, mode="lines+markers", **looks))
+        traces.append(_refreshes(done, name=view, mode="lines+markers", **looks))
     if shown["is_failed"].any():
         cross = {"symbol": "x", "size": 9, "color": FAILED}
-        figure.add_trace(_refreshes(shown.filter("is_failed"), name="failed", mode="markers", marker=cross))
-    return figure.update_layout(
+        traces.append(_refreshes(shown.filter("is_failed"), name="failed", mode="markers", marker=cross))
+    return figure(
+        notation,
+        traces,
         xaxis={"showgrid": False, "automargin": True},
         yaxis=_duration_axis(shown["height"], notation),
         hovermode="closest",
     )
 
 
-def _refreshes(rows: pl.DataFrame, **looks: object) -> go.Scatter:
-    return go.Scatter(
+def _refreshes(rows: pl.DataFrame, **looks: object) -> Trace:
+    return trace(
+        "scatter",
         x=rows["at"].to_list(),
         y=rows["height"].to_list(),
         customdata=rows.select("view", "said").rows(),

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.charts.look import TEXT, layout, plain
+from dashboard.charts.look import LOW_MARGIN, TEXT, Trace, figure, plain, trace
 from dashboard.measures import Measure
 from dashboard.notation import Format, Notation
 
@@ -22,13 +22,13 @@ def heat(cells: pl.DataFrame, notation: Notation, across: str = "") -> go.Figure
     is nothing) and said (String, what it says to those who point at it). ``across`` says what the columns are.
     """
     rows, columns = _places(cells["row"]), _places(cells["column"])
-    figure = go.Figure(layout=layout(notation))
-    figure.add_trace(_shades(cells, rows, columns))
-    return figure.update_layout(
+    return figure(
+        notation,
+        [_shades(cells, rows, columns)],
         height=_ROW_HEIGHT * len(rows) + (70 if across else 50),
         hovermode="closest",
         showlegend=False,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        margin=LOW_MARGIN,
         xaxis=_axis(columns) | {"side": "top", "title": {"text": plain(across), "standoff": 8}},
         yaxis=_axis(rows) | {"range": [len(rows) - 0.5, -0.5]},
     )
@@ -52,7 +52,7 @@ def _places(labels: pl.Series) -> dict[str, int]:
     return {label: place for place, label in enumerate(labels.unique(maintain_order=True))}
 
 
-def _shades(cells: pl.DataFrame, rows: dict[str, int], columns: dict[str, int]) -> go.Heatmap:
+def _shades(cells: pl.DataFrame, rows: dict[str, int], columns: dict[str, int]) -> Trace:
     values = np.full((len(rows), len(columns)), np.nan)
     said, texts = (np.full(values.shape, "", dtype=object) for _ in range(2))
     for row, column, value, text, sentence in cells.select(
@@ -62,7 +62,8 @@ def _shades(cells: pl.DataFrame, rows: dict[str, int], columns: dict[str, int]) 
             place = rows[row], columns[column]
             values[place], texts[place], said[place] = value, plain(text or ""), plain(sentence)
     longest = max(cells["text"].str.len_chars().drop_nulls(), default=0)
-    return go.Heatmap(
+    return trace(
+        "heatmap",
         z=values,
         zmin=0,
         zmax=np.nanmax(values, initial=0) or 1,

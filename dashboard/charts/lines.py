@@ -11,12 +11,13 @@ from dashboard.charts.look import (
     NOW,
     alone,
     colors,
+    figure,
     floats,
     hover,
-    layout,
     plain,
     shortened,
     strings,
+    trace,
     value_axis,
 )
 from dashboard.charts.timeline import HOVER_DATES, time_axis
@@ -42,13 +43,14 @@ def lines(
 ) -> go.Figure:
     """``rows``: date (Date), is_complete (Boolean), member, value; the lines are in the order of ``members``, which a
     point's ``customdata`` is. Incomplete buckets are hollow. Without ``label_of``, the line is all that there is."""
-    figure = go.Figure(layout=layout(notation))
+    traces = []
     labels = [label_of(member) for member in members] if label_of else [measure.label]
     shades = colors(labels) if label_of else [NOW]
     for member, name, color, dash in zip(members, labels, shades, cycle(DASHES), strict=False):
         line, label = rows.filter(pl.col("member") == member).sort("date"), plain(name)
-        figure.add_trace(
-            go.Scatter(
+        traces.append(
+            trace(
+                "scatter",
                 x=strings(line["date"]),
                 y=floats(line["value"]),
                 mode="lines+markers",
@@ -62,7 +64,9 @@ def lines(
             )
         )
     dates = rows["date"].unique().sort()
-    return figure.update_layout(
+    return figure(
+        notation,
+        traces,
         height=400,
         xaxis=time_axis(dates, grain) | {"hoverformat": HOVER_DATES[grain]},
         yaxis=value_axis(rows.select("value"), measure.format, notation),

@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.charts.look import BEFORE, GRID, NOW, NOW_AREA, hover, layout, plain
+from dashboard.charts.look import BEFORE, GRID, LOW_MARGIN, NOW, NOW_AREA, Trace, figure, hover, plain, trace
 from dashboard.measures import Measure
 from dashboard.notation import Format, Notation, axis
 
@@ -28,13 +28,13 @@ def pareto(
     ``rows`` is ``explore.pareto``.
     """
     drawn = thinned(rows, needed)
-    figure = go.Figure(layout=layout(notation))
-    figure.add_trace(_curve(drawn, needed, label_of, _said(len(rows), measure, notation)))
-    return figure.update_layout(
+    return figure(
+        notation,
+        [_curve(drawn, needed, label_of, _said(len(rows), measure, notation))],
         height=300,
         hovermode="x",
         showlegend=False,
-        margin={"t": 8},
+        margin=LOW_MARGIN,
         xaxis=_place_axis(len(rows), notation),
         yaxis={"dtick": 0.2, "tickformat": ".0%", "range": [0, 1.04], "gridcolor": GRID, **_AXIS},
         shapes=_leading_to(rows, needed),
@@ -51,8 +51,9 @@ def thinned(rows: pl.DataFrame, needed: int) -> pl.DataFrame:
     return rows.filter(is_new | pl.col("place").is_in([1, needed, len(rows)]))
 
 
-def _curve(drawn: pl.DataFrame, needed: int, label_of: Callable[[Any], str], said: str) -> go.Scatter:
-    return go.Scatter(
+def _curve(drawn: pl.DataFrame, needed: int, label_of: Callable[[Any], str], said: str) -> Trace:
+    return trace(
+        "scatter",
         x=drawn["place"].to_numpy(),
         y=drawn["share_together"].to_numpy(),
         mode="lines+markers" if len(drawn) <= _FEW else "lines",

@@ -7,7 +7,18 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.charts.look import BEFORE_AREA, NOW, PALE, floats, hover, layout, plain, shortened
+from dashboard.charts.look import (
+    BEFORE_AREA,
+    NOW,
+    PALE,
+    Trace,
+    figure,
+    floats,
+    hover,
+    plain,
+    shortened,
+    trace,
+)
 from dashboard.measures import Measure, change
 from dashboard.notation import Format, Notation
 
@@ -32,13 +43,10 @@ def ranking(
         _figure(value, before, measure.format, notation)
         for value, before in rows.select("value", "value_before").iter_rows()
     ]
-    figure = go.Figure(layout=layout(notation))
-    figure.add_trace(_bars(rows, "value_before", measure, notation))
-    figure.add_trace(_bars(rows, "value", measure, notation))
-    if chosen:
-        is_chosen = rows["member"].is_in([*chosen])
-        figure.update_traces(marker_opacity=[1 if each else PALE for each in is_chosen])
-    figure.update_layout(
+    opacity = [1 if not chosen or member in chosen else PALE for member in rows["member"]]
+    return figure(
+        notation,
+        [_bars(rows, column, opacity, measure, notation) for column in ("value_before", "value")],
         height=BAR_HEIGHT * len(rows) + 60,
         barmode="overlay",
         hovermode="y unified",
@@ -46,13 +54,15 @@ def ranking(
         yaxis=member_axis([plain(shortened(label_of(member))) for member in rows["member"]]),
         yaxis2=member_axis(figures) | {"side": "right", "overlaying": "y"},
     )
-    return figure
 
 
-def _bars(rows: pl.DataFrame, column: str, measure: Measure, notation: Notation) -> go.Bar:
+def _bars(
+    rows: pl.DataFrame, column: str, opacity: list[float], measure: Measure, notation: Notation
+) -> Trace:
     is_now = column == "value"
     name = measure.label if is_now else "Comparison"
-    return go.Bar(
+    return trace(
+        "bar",
         x=floats(rows[column]),
         y=list(range(len(rows))),
         yaxis="y2" if is_now else "y",
@@ -62,7 +72,12 @@ def _bars(rows: pl.DataFrame, column: str, measure: Measure, notation: Notation)
         showlegend=rows[column].null_count() < len(rows),
         legendrank=1 if is_now else 2,
         width=0.4 if is_now else 0.75,
-        marker={"color": NOW if is_now else BEFORE_AREA, "cornerradius": 4, "line": {"width": 0}},
+        marker={
+            "color": NOW if is_now else BEFORE_AREA,
+            "opacity": opacity,
+            "cornerradius": 4,
+            "line": {"width": 0},
+        },
         hovertemplate=f"{name}: {hover('x', measure.format, notation)}<extra></extra>",
     )
 

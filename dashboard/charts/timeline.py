@@ -7,7 +7,19 @@ from math import ceil
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.charts.look import BEFORE, NOW, NOW_AREA, alone, floats, hover, layout, strings, value_axis
+from dashboard.charts.look import (
+    BEFORE,
+    NOW,
+    NOW_AREA,
+    Trace,
+    alone,
+    figure,
+    floats,
+    hover,
+    strings,
+    trace,
+    value_axis,
+)
 from dashboard.measures import Measure
 from dashboard.notation import Notation
 from dashboard.window import Grain
@@ -30,21 +42,25 @@ def timeline(rows: pl.DataFrame, measure: Measure, grain: Grain, notation: Notat
 
     ``rows`` is ``explore.series``. Incomplete buckets are dashed.
     """
-    figure = go.Figure(layout=layout(notation))
-    values = rows.select(measure.name, f"{measure.name}_before")
-    figure.update_layout(
-        xaxis=time_axis(rows["date"], grain), yaxis=value_axis(values, measure.format, notation)
-    )
+    traces = []
     if rows["date_before"].null_count() < len(rows):
-        figure.add_trace(_before_trace(rows, measure, grain, notation))
+        traces.append(_before_trace(rows, measure, grain, notation))
     named: set[bool] = set()
     for part, is_complete in _parts(rows):
-        trace = _now_trace(part, measure, grain, notation, is_complete=is_complete)
-        figure.add_trace(trace.update(showlegend=is_complete not in named))
+        line = _now_trace(part, measure, grain, notation, is_complete=is_complete)
+        traces.append(line | {"showlegend": is_complete not in named})
         named.add(is_complete)
     # Dragging chooses days; what was chosen is not shown in the chart of those days.
     span = f"{len(rows)} from {rows['date'][0] if len(rows) else None}"
-    return figure.update_layout(dragmode="select", selectdirection="h", selectionrevision=span)
+    return figure(
+        notation,
+        traces,
+        xaxis=time_axis(rows["date"], grain),
+        yaxis=value_axis(rows.select(measure.name, f"{measure.name}_before"), measure.format, notation),
+        dragmode="select",
+        selectdirection="h",
+        selectionrevision=span,
+    )
 
 
 def _parts(rows: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, bool]]:
@@ -61,15 +77,15 @@ def _parts(rows: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, bool]]:
 
 def _now_trace(
     rows: pl.DataFrame, measure: Measure, grain: Grain, notation: Notation, *, is_complete: bool
-) -> go.Scatter:
+) -> Trace:
     figure = hover("y", measure.format, notation)
-    return go.Scatter(
+    return trace(
+        "scatter",
         **_dates(rows["date"], grain),
-        **_line(rows[measure.name], NOW, 2),
+        **_line(rows[measure.name], NOW, 2, dash="solid" if is_complete else "dot"),
         **_area(rows[measure.name]),
         name=measure.label if is_complete else f"{measure.label} (incomplete)",
         legendrank=1 if is_complete else 2,
-        line_dash="solid" if is_complete else "dot",
         **(
             {"hovertemplate": f"%{{x|{HOVER_DATES[grain]}}}: {figure}<extra></extra>"}
             if is_complete
@@ -95,8 +111,9 @@ def _said_when_incomplete(
     }
 
 
-def _before_trace(rows: pl.DataFrame, measure: Measure, grain: Grain, notation: Notation) -> go.Scatter:
-    return go.Scatter(
+def _before_trace(rows: pl.DataFrame, measure: Measure, grain: Grain, notation: Notation) -> Trace:
+    return trace(
+        "scatter",
         **_dates(rows["date"], grain),
         **_line(rows[f"{measure.name}_before"], BEFORE, 1.5),
         name="Comparison",
@@ -106,7 +123,7 @@ def _before_trace(rows: pl.DataFrame, measure: Measure, grain: Grain, notation: 
     )
 
 
-def _line(values: pl.Series, color: str, width: float) -> dict[str, object]:
+def _line(values: pl.Series, color: str, width: float, dash: str = "solid") -> dict[str, object]:
     """A line, with a dot where a value has no neighbour: the line alone would not show it."""
     is_alone = alone(values)
     dots = (
@@ -115,7 +132,7 @@ def _line(values: pl.Series, color: str, width: float) -> dict[str, object]:
         else {}
     )
     mode = "lines+markers" if dots else "lines"
-    return {"y": floats(values), "mode": mode, "line": {"color": color, "width": width}, **dots}
+    return {"y": floats(values), "mode": mode, "line": {"color": color, "width": width, "dash": dash}, **dots}
 
 
 def _area(values: pl.Series) -> dict[str, object]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.charts.look import colors, layout, plain
+from dashboard.charts.look import LOW_MARGIN, colors, figure, plain, trace
 from dashboard.measures import Dimension, Measure
 from dashboard.notation import Notation
 
@@ -29,24 +29,22 @@ def treemap(
         ]
     ids, parents, labels, values, fills = zip(*found, strict=True) if found else ((), (), (), (), ())
     total = sum(boxes[measure.name]) if len(boxes) else 0
-    figure = go.Figure(layout=layout(notation))
-    figure.add_trace(
-        go.Treemap(
-            ids=ids,
-            parents=parents,
-            labels=[plain(label) for label in labels],
-            values=[float(value) for value in values],
-            text=[notation.short(value, measure.format) for value in values],
-            hovertext=[
-                f"{plain(label)}: <b>{notation.exact(value, measure.format)}</b>, "
-                f"{float(value) / float(total):.1%} of what is shown"
-                for label, value in zip(labels, values, strict=True)
-            ],
-            hoverinfo="text",
-            textinfo="label+text",
-            branchvalues="total",
-            marker={"colors": fills, "line": {"width": 1}},
-            tiling={"pad": 1},
-        )
+    areas = trace(
+        "treemap",
+        ids=ids,
+        parents=parents,
+        labels=[plain(label) for label in labels],
+        values=[float(value) for value in values],
+        text=[notation.short(value, measure.format) for value in values],
+        hovertext=[
+            f"{plain(label)}: <b>{notation.exact(value, measure.format)}</b>, "
+            f"{float(value) / float(total):.1%} of what is shown"
+            for label, value in zip(labels, values, strict=True)
+        ],
+        hoverinfo="text",
+        textinfo="label+text",
+        branchvalues="total",
+        marker={"colors": fills, "line": {"width": 1}},
+        tiling={"pad": 1},
     )
-    return figure.update_layout(height=HEIGHT, margin={"t": 8})
+    return figure(notation, [areas], height=HEIGHT, margin=LOW_MARGIN)
