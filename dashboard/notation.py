@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from math import ceil, floor, log10
 
 from babel import Locale
@@ -54,6 +55,10 @@ def axis(highest: float, kind: Format) -> list[float]:
     return [step * n for n in range(ceil(highest / step) + 1)]
 
 
+# A rerun of a page writes the same numbers again. There are a few notations, which outlive nobody.
+_remembered = lru_cache(20_000, typed=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Notation:
     """Writes numbers in a locale (``en_US``) and amounts in a currency (``BRL``)."""
@@ -61,6 +66,7 @@ class Notation:
     locale: str
     currency: str
 
+    @_remembered
     def exact(self, value: Number | None, kind: Format) -> str:
         """The number in full: ``R$659,682.58``, ``4,071``; a share in per cent: ``12.3%``."""
         if value is None:
@@ -81,6 +87,7 @@ class Notation:
             return self.exact(value, kind)
         return self._whole(value, kind)
 
+    @_remembered
     def short(self, value: Number | None, kind: Format) -> str:
         """The number for a label in a chart: ``R$660K``."""
         if value is None or kind not in (Format.MONEY, Format.COUNT):
@@ -92,6 +99,7 @@ class Notation:
         # Some locales have no short thousands, and 999,950 gets 1000K.
         return self._whole(value, kind) if re.search(r"\d{4}", written) else written
 
+    @_remembered
     def share(self, ratio: float) -> str:
         """A signed change: ``+12.3%``."""
         return f"{'-' if round(ratio, 3) < 0 else '+'}{self.portion(abs(ratio))}"

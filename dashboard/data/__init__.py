@@ -10,6 +10,7 @@ from dashboard.cache import Backend, Reader, open_levels
 from dashboard.catalogue import Catalogue, Query, catalogue
 from dashboard.data.answer import DATABASE, ERROR, STALE, Asked, Extent, Frame, Provenance
 from dashboard.data.cached import Cached, P, R
+from dashboard.data.computed import Computed, Sourced
 from dashboard.data.gathering import Found, Gatherer, cut
 from dashboard.data.question import EVER, Question, question
 from dashboard.data.reading import DAYS, Reading
@@ -35,11 +36,15 @@ __all__ = [
     "Provenance",
     "Reading",
     "Shown",
+    "Sourced",
     "Stream",
     "connected",
     "cut",
     "opened",
 ]
+
+
+_COMPUTED_PART = 8  # of as much memory as the cache may take, besides
 
 
 class Data:
@@ -62,6 +67,7 @@ class Data:
         # Checking a question takes as long as finding its answer in memory.
         self.plain_question = lru_cache(4_096)(lambda name, span: question(known[name], span, {}))
         self.settings = settings
+        self.computed = Computed(settings.cache_memory_max_bytes // _COMPUTED_PART)
         self._source = Source(database, self.known, known[DAYS].sql)
         self._gatherer = Gatherer(self.reader, self._source)
 

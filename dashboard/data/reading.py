@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from dashboard.cache import Key, Part, Value, key
 from dashboard.catalogue import Catalogue, Query
 from dashboard.data.answer import STALE, Asked, Extent, Frame, Provenance
+from dashboard.data.computed import S
 from dashboard.data.gathering import Found
 from dashboard.data.question import Question, question
 from dashboard.data.shown import Shown
@@ -71,6 +72,49 @@ class Reading:
             query = replace(query, sql=f"{query.sql}\n-- read anew {renewals}")
         return self._answer(question(query, span, params), is_fresh=False)
 
+    def kept(
+        self,
+        tag: str,
+        identity: tuple[Part, ...],
+        reads: tuple[str, ...],
+        spans: tuple[Span, ...],
+        compute: Callable[[], S],
+    ) -> S:
+        """What is computed of answers of this reading, once for each state of these days; kept in this process.
+
+        ``identity`` is all that it depends on besides the relations, or the queries, in ``reads``.
+        """
+        versions = self._readable()
+        if versions is None or self.settings.cache == "null":
+            return compute()
+        known = {span: versions.of(reads, span) for span in spans}
+        states = tuple((span.start, span.end, version) for span, version in known.items())
+        place = key(tag, self._data.renewals, *identity, *states)
+        found: S | None = self._data.computed.get(place)
+        if found is not None and self._is_young(found.provenance):
+            self._seen |= {(reads, span): version for span, version in known.items()}
+            return replace(found, provenance=replace(found.provenance, source=self._memory))  # type: ignore[type-var]
+        computed = compute()
+        if self._versions is versions and computed.provenance.source != STALE:
+            self._data.computed.keep(place, computed)
+        return computed
+
+    def _readable(self) -> Versions | None:
+        """The versions that answers are of; None while they can't be known, and the last good answers are read."""
+        try:
+            return self._versions or self._move()
+        except DatabaseUnavailable:
+            return None
+
+    def _is_young(self, source: Provenance) -> bool:
+        """Whether what it is of would not be renewed by now."""
+        soft_seconds = self.settings.ttl_seconds("analytics") * self.settings.cache_soft_share
+        return (datetime.now(UTC) - source.computed_at).total_seconds() < soft_seconds
+
+    @property
+    def _memory(self) -> str:
+        return self._data.reader.levels.backends[0].name
+
     def derived(
         self,
         tag: str,
@@ -87,8 +131,10 @@ class Reading:
         """
         keys = {part: key(tag, self._data.renewals, *identity, part.start, part.end) for part in parts}
         found: dict[Span, Frame] = {}
-        versions = self._versions or self._move()
+        versions = self._readable()
         for part in parts:
+            if versions is None:
+                break
             value = self._data.reader.recall(keys[part].at(versions.of(reads, part)))
             if value is not None:
                 asked = tuple(Asked(name, part, ()) for name in sources)
@@ -112,10 +158,11 @@ class Reading:
             self._data.reader.levels.remember(of.at(version), value)
 
     def _recalled(self, value: Value, asked: tuple[Asked, ...]) -> Frame:
-        memory = self._data.reader.levels.backends[0].name
         return Frame(
             value.rows,
-            Provenance(memory, value.version, value.created, value.data_through, value.database_ms, asked),
+            Provenance(
+                self._memory, value.version, value.created, value.data_through, value.database_ms, asked
+            ),
         )
 
     def _answer(self, asked: Question, *, is_fresh: bool) -> Frame:

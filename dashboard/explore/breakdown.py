@@ -10,6 +10,7 @@ from dashboard.cache import Part, months, runs
 from dashboard.data import Frame, Provenance, Reading, cut
 from dashboard.explore import grouping, statement
 from dashboard.explore.grouping import FactsOf, added_up, grouped, joined
+from dashboard.explore.kept import asked_as, kept
 from dashboard.explore.question import Breakdown, Filters
 from dashboard.explore.statement import facts_read, query, relations, statements
 from dashboard.measures import CUSTOMERS, DAY, MONTH, Component, Dimension, Facts
@@ -33,8 +34,12 @@ def breakdown(reading: Reading, span: Span, asked: Breakdown, engine: Engine | N
     divided, which is null where there is nothing to divide by. The engine is chosen by the number of orders, unless
     it is given.
     """
-    found = components(reading, span, asked, engine)
-    return Frame(figures(found.rows, asked), found.provenance)
+
+    def computed() -> Frame:
+        found = components(reading, span, asked, engine)
+        return Frame(figures(found.rows, asked), found.provenance)
+
+    return kept(reading, "breakdown", [span], (*asked_as(asked), engine), computed)
 
 
 def components(reading: Reading, span: Span, asked: Breakdown, engine: Engine | None = None) -> Frame:

@@ -7,6 +7,7 @@ import polars as pl
 
 from dashboard.data import Frame, Reading
 from dashboard.explore.breakdown import breakdown
+from dashboard.explore.kept import asked_as, kept
 from dashboard.explore.question import Breakdown, Member
 from dashboard.explore.series import overlaps
 from dashboard.measures import DIMENSIONS
@@ -25,7 +26,19 @@ def courses(
     calendar's bucket), is_complete (Boolean), the dimensions, and the measures as ``breakdown`` gives them; what adds
     up is zero where a member has none.
     """
-    extent, by = reading.extent(), [one.name for one in asked.dimensions]
+    drawn = pl.DataFrame(members, schema_overrides={one.name: one.dtype for one in asked.dimensions})
+    drawn = drawn.select(one.name for one in asked.dimensions)
+    return kept(
+        reading,
+        "courses",
+        [window.span],
+        (repr(window), *asked_as(asked), tuple(drawn.iter_rows())),
+        lambda: _courses(reading, window, asked, drawn),
+    )
+
+
+def _courses(reading: Reading, window: Window, asked: Breakdown, drawn: pl.DataFrame) -> Frame:
+    extent, by = reading.extent(), drawn.columns
     buckets = [one for one in window.buckets() if overlaps(one, extent)]
     places = pl.DataFrame(
         {
@@ -36,8 +49,7 @@ def courses(
     )
     time = DIMENSIONS[window.grain]
     found = breakdown(reading, window.span, replace(asked, dimensions=(time, *asked.dimensions)))
-    drawn = pl.DataFrame(members, schema_overrides={one.name: one.dtype for one in asked.dimensions})
-    rows = (places.join(drawn.select(by), how="cross") if by else places).join(
+    rows = (places.join(drawn, how="cross") if by else places).join(
         found.rows.rename({time.name: "date"}), on=["date", *by], how="left", maintain_order="left"
     )
     additive = [one.name for one in asked.measures if one.adds_up]

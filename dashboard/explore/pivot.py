@@ -8,6 +8,7 @@ import polars as pl
 
 from dashboard.data import Frame, Provenance, Reading
 from dashboard.explore.breakdown import breakdown
+from dashboard.explore.kept import asked_as, kept
 from dashboard.explore.marks import labelled
 from dashboard.explore.question import Breakdown, Filters
 from dashboard.explore.ranked import Sort, ranked
@@ -77,7 +78,26 @@ def pivot(
     top: tuple[int, int],
 ) -> Pivot:
     """One measure by the dimensions of rows and the one of columns; ``top`` says how many of both."""
+    asked = Breakdown((measure,), (*down, across), filters)
+    return kept(
+        reading,
+        "pivot",
+        [span],
+        (*asked_as(asked), sort, *top),
+        lambda: _pivot(reading, span, measure, down, across, filters, sort, top),
+    )
 
+
+def _pivot(
+    reading: Reading,
+    span: Span,
+    measure: Measure,
+    down: Sequence[Dimension],
+    across: Dimension,
+    filters: Filters,
+    sort: Sort,
+    top: tuple[int, int],
+) -> Pivot:
     def asked(*dimensions: Dimension) -> Breakdown:
         return Breakdown((measure,), dimensions, filters)
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from dashboard.data import Frame, Provenance, Reading
 from dashboard.explore.breakdown import breakdown, components, figures
+from dashboard.explore.kept import asked_as, kept
 from dashboard.explore.question import Breakdown
 from dashboard.measures import Column, Dimension, Measure
 from dashboard.notation import Format
@@ -122,6 +123,18 @@ def ranked(
 ) -> Ranked:
     """The ``top`` members in an order that the first measure gives, and among equals the next one, or their names."""
     compared = comparable(asked.dimensions, compared)
+    return kept(
+        reading,
+        "ranked",
+        [span, compared],
+        (*asked_as(asked), sort, top),
+        lambda: _ranked(reading, span, compared, asked, sort, top),
+    )
+
+
+def _ranked(
+    reading: Reading, span: Span, compared: Span | None, asked: Breakdown, sort: Sort, top: int
+) -> Ranked:
     both = [components(reading, each, asked) for each in (span, compared) if each]
     by = [one.name for one in asked.dimensions]
     shown = _beside([figures(frame.rows, asked) for frame in both], asked, by)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dashboard.data import Extent, Frame, Provenance, Reading
 from dashboard.explore.breakdown import breakdown, people
+from dashboard.explore.kept import asked_as, filtered_as, kept
 from dashboard.explore.question import Breakdown, Filters
 from dashboard.measures import CUSTOMERS, DAY, MEASURES, ORDERS, REVENUE, Column, Dimension, Measure
 from dashboard.window import Span, Window
@@ -27,7 +28,13 @@ def totals(reading: Reading, span: Span, filters: Filters = ()) -> Frame:
 
     One row: revenue (Decimal), orders, customers (Int64), average_order_value (Float64, null without orders).
     """
-    return _measured(reading, [span], filters)
+    return kept(
+        reading,
+        "totals",
+        [span],
+        (span.start, span.end, filtered_as(filters)),
+        lambda: _measured(reading, [span], filters),
+    )
 
 
 def series(reading: Reading, window: Window, filters: Filters = ()) -> Frame:
@@ -38,7 +45,13 @@ def series(reading: Reading, window: Window, filters: Filters = ()) -> Frame:
     null where there is no comparison, or no data for it. A bucket without orders has zeros; one outside of
     the data has no row.
     """
-    return over_buckets(reading, window, lambda spans: _measured(reading, spans, filters))
+    return kept(
+        reading,
+        "series",
+        [window.span, window.comparison_span()],
+        (repr(window), filtered_as(filters)),
+        lambda: over_buckets(reading, window, lambda spans: _measured(reading, spans, filters)),
+    )
 
 
 def over_buckets(reading: Reading, window: Window, measured: Callable[[Sequence[Span]], Frame]) -> Frame:
@@ -100,9 +113,20 @@ def ranking(
     Columns: member (String), value, value_before, as ``breakdown`` gives the measure; the latter is null without a
     comparison. Who had nothing to add up has zero.
     """
-    asked = Breakdown((measure,), (dimension,), filters)
+    asked, compared = Breakdown((measure,), (dimension,), filters), window.comparison_span()
+    return kept(
+        reading,
+        "ranking",
+        [window.elapsed, compared],
+        asked_as(asked),
+        lambda: _ranking(reading, window.elapsed, compared, asked),
+    )
+
+
+def _ranking(reading: Reading, span: Span, compared: Span | None, asked: Breakdown) -> Frame:
+    [measure], [dimension] = asked.measures, asked.dimensions
     names = {dimension.name: "member", measure.name: "value"}
-    now, compared = breakdown(reading, window.elapsed, asked), window.comparison_span()
+    now = breakdown(reading, span, asked)
     before = breakdown(reading, compared, asked) if compared else Frame(now.rows.clear(), now.provenance)
     known = ["value", "value_before"] if compared else ["value"]
     rows = now.rows.rename(names).join(

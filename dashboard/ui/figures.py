@@ -44,7 +44,10 @@ def chart(
         st.caption(empty) if empty else nothing_here()
         return
     if on_zoom and _is_handheld():
-        figure, on_zoom = figure.update_layout(dragmode=False), None  # a finger on it scrolls the page
+        figure, on_zoom = (
+            go.Figure(figure.to_dict()).update_layout(dragmode=False),
+            None,
+        )  # a finger scrolls the page
     if key is None or not (on_pick or on_zoom):
         st.plotly_chart(figure, config=charts.CONFIG, alt=alt)
     else:

@@ -1,6 +1,7 @@
 """Figures as data: what is drawn for which rows, and that text from the data stays text."""
 
 import json
+from base64 import b64decode
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,10 +13,12 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plotly.io import to_json
 from streamlit.elements.lib import streamlit_plotly_theme
 
 from dashboard import charts
-from dashboard.charts.look import TEXT
+from dashboard.charts import look
+from dashboard.charts.look import TEXT, Drawing
 from dashboard.measures import AVERAGE_ORDER_VALUE, ITEM_SALES, ORDERS, REVENUE, Measure
 from dashboard.notation import Notation
 from dashboard.window import Grain
@@ -518,3 +521,19 @@ class TestShares:
     def test_nothing_is_an_empty_chart(self) -> None:
         figure = charts.shares(self.ROWS.clear(), {"one": "of people"}, ENGLISH)
         assert len(figure.data[0].x) == 0
+
+
+class TestDrawing:
+    def test_is_what_plotly_would_make_of_it(self) -> None:
+        traces = [{"type": "bar", "x": np.arange(3.0), "y": ["a", "b", "c"], "marker": {"color": "#2e7de1"}}]
+        layout = {"height": 300, "xaxis": {"visible": False}, "legend": {"x": 0}}
+        drawn, checked = (each(traces, layout) for each in (Drawing, go.Figure))
+        written = [json.loads(to_json(figure.to_dict(), validate=False)) for figure in (drawn, checked)]
+        numbers = written[1]["data"][0]["x"]
+        assert np.frombuffer(b64decode(numbers["bdata"]), numbers["dtype"]).tolist() == [0, 1, 2]
+        written[1]["data"][0]["x"] = [0, 1, 2]
+        assert written[0] == written[1]
+
+    def test_tests_have_plotly_check_what_charts_say(self) -> None:
+        with pytest.raises(ValueError, match="nonsense"):
+            look.figure(ENGLISH, [], nonsense=1)

@@ -55,6 +55,7 @@ HOMES = {
     "psycopg_pool": {"jobs"},
     "redis": {"cache"},
     "diskcache": {"cache"},
+    "cachetools": {"data"},
     "plotly": {"charts", "ui", "server"},
     "starlette": {"server"},
     "uvicorn": {"server"},
