@@ -1,13 +1,13 @@
 """All orders ever, with whoever placed them, and what is kept of what was computed from them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
 
 from dashboard.cache import Part
 from dashboard.data import Frame, Provenance, Reading
-from dashboard.explore import Filters, people
+from dashboard.explore import Filters, filtered_as, people
 from dashboard.window import ONE_DAY, Span
 
 _ORDERS = "facts/spending"
@@ -40,14 +40,10 @@ def kept(
     filters: Filters = (),
 ) -> Frame:
     """What ``compute`` makes of the orders of these days and of filters, computed once for each state of them."""
-    chosen = tuple((one.dimension.name, tuple(map(str, one.members))) for one in filters)
     reads = _FACTS if filters else ("order_facts",)
-
-    def computed(run: Sequence[Span]) -> dict[Span, Frame]:
-        return dict.fromkeys(run, compute())
-
-    [frame] = reading.derived(f"customers/{name}", (*identity, chosen), (_ORDERS,), reads, [span], computed)
-    return frame
+    return reading.kept(
+        f"customers/{name}", (*identity, *filtered_as(filters)), (_ORDERS, *reads), (span,), compute
+    )
 
 
 def first_days(reading: Reading, span: Span) -> Frame:

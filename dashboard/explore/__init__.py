@@ -3,6 +3,7 @@
 from dashboard.explore.breakdown import Engine, breakdown, people
 from dashboard.explore.contributions import contributions
 from dashboard.explore.courses import courses
+from dashboard.explore.kept import filtered_as
 from dashboard.explore.marks import label_of, marked, members_of
 from dashboard.explore.orders import (
     ORDER_COLUMNS,
@@ -50,6 +51,7 @@ __all__ = [
     "courses",
     "cumulative",
     "cumulative_columns",
+    "filtered_as",
     "filters",
     "is_possible",
     "label_of",

@@ -12,7 +12,7 @@ from dashboard.explore import grouping, statement
 from dashboard.explore.grouping import FactsOf, added_up, grouped, joined
 from dashboard.explore.kept import asked_as, kept
 from dashboard.explore.question import Breakdown, Filters
-from dashboard.explore.statement import facts_read, query, relations, statements
+from dashboard.explore.statement import bound, facts_read, query, relations, statements
 from dashboard.measures import CUSTOMERS, DAY, MONTH, Component, Dimension, Facts
 from dashboard.window import ONE_DAY, Span, Unit
 
@@ -104,7 +104,7 @@ class _Grouping:
         dimensions, filters = (*self.asked.dimensions, self._time), self.asked.filters
         identity: tuple[Part, ...] = (
             *statements(self.facts, components, dimensions, filters),
-            *self._members(),
+            *(one.texts for one in filters),
         )
         frames = self.reading.derived(
             f"explore/{self.facts}",
@@ -178,11 +178,9 @@ class _Grouping:
 
     def _asked(self, sqls: Sequence[str], span: Span, components: Sequence[Component]) -> list[Frame]:
         reads = relations(self.facts, components, self.asked.filters)
-        members: dict[str, object] = {f"in_{number}": one for number, one in enumerate(self._members())}
         return [
-            self.reading.answer(query(self.facts, sql, reads, self.asked.filters), span, **members)
+            self.reading.answer(
+                query(self.facts, sql, reads, self.asked.filters), span, **bound(self.asked.filters)
+            )
             for sql in sqls
         ]
-
-    def _members(self) -> tuple[tuple[str, ...], ...]:
-        return tuple(tuple(str(member) for member in one.members) for one in self.asked.filters)

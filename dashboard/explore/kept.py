@@ -34,4 +34,4 @@ def asked_as(asked: Breakdown) -> tuple[Part, ...]:
 
 
 def filtered_as(filters: Filters) -> tuple[Part, ...]:
-    return tuple((one.dimension.name, *map(str, one.members)) for one in filters)
+    return tuple((one.dimension.name, *one.texts) for one in filters)

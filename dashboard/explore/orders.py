@@ -15,7 +15,7 @@ from dashboard.data import Data, Frame, Reading, Stream
 from dashboard.database import Cancellation
 from dashboard.errors import ParameterError
 from dashboard.explore.question import Filters
-from dashboard.explore.statement import TABLES, condition, query
+from dashboard.explore.statement import TABLES, bound, condition, query
 from dashboard.measures import Column, Facts
 from dashboard.notation import Format
 from dashboard.window import Span
@@ -117,7 +117,7 @@ def orders(
     if there are none), review_score (Float64, 1 to 5), delivery_days (Float64), late (Boolean), which are null
     where there is no review or delivery. Orders of one hour are in the order of their ids.
     """
-    members = _members(filters)
+    members = bound(filters)
     place = {"day": after.day, "hour": after.hour, "order_id": after.order_id} if after else {}
     return reading.answer(_query(filters, after, limit), span, **members, **place)
 
@@ -153,7 +153,7 @@ def orders_of(reading: Reading, customer: str) -> Frame:
 def streamed_orders(data: Data, span: Span, filters: Filters, cancellation: Cancellation) -> Iterator[Stream]:
     """All ``orders`` in one state of the data, for an export of any size."""
     count = f"SELECT count(*) FROM dashboard.order_facts WHERE {condition(Facts.ORDERS, filters)}"
-    with data.stream(_query(filters), count, span, cancellation, **_members(filters)) as stream:
+    with data.stream(_query(filters), count, span, cancellation, **bound(filters)) as stream:
         yield stream
 
 
@@ -177,12 +177,6 @@ def _named(sql: str, filters: Filters = ()) -> Query:
     """The statement as a query, of the days and with the members of the filters."""
     asked = query(Facts.ORDERS, sql, tuple(sorted(TABLES.values())), filters)
     return replace(asked, name="explore/orders_behind", title="Orders, newest first.")
-
-
-def _members(filters: Filters) -> dict[str, object]:
-    return {
-        f"in_{number}": tuple(str(member) for member in one.members) for number, one in enumerate(filters)
-    }
 
 
 def _place(rows: pl.DataFrame, number: int, *, is_newer: bool = False) -> Place:

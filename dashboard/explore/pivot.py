@@ -1,7 +1,7 @@
 """A breakdown as a table of rows and columns, with totals that are right for every measure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -84,26 +84,17 @@ def pivot(
         "pivot",
         [span],
         (*asked_as(asked), sort, *top),
-        lambda: _pivot(reading, span, measure, down, across, filters, sort, top),
+        lambda: _pivot(reading, span, asked, sort, top),
     )
 
 
-def _pivot(
-    reading: Reading,
-    span: Span,
-    measure: Measure,
-    down: Sequence[Dimension],
-    across: Dimension,
-    filters: Filters,
-    sort: Sort,
-    top: tuple[int, int],
-) -> Pivot:
-    def asked(*dimensions: Dimension) -> Breakdown:
-        return Breakdown((measure,), dimensions, filters)
-
-    rows = ranked(reading, span, None, asked(*down), _natural(down, sort), top[0])
-    columns = ranked(reading, span, None, asked(across), _natural([across], sort), top[1])
-    cells = breakdown(reading, span, asked(*down, across))
+def _pivot(reading: Reading, span: Span, asked: Breakdown, sort: Sort, top: tuple[int, int]) -> Pivot:
+    [measure], [*down, across] = asked.measures, asked.dimensions
+    rows, columns = (
+        ranked(reading, span, None, replace(asked, dimensions=tuple(by)), _natural(by, sort), most)
+        for by, most in zip((down, [across]), top, strict=True)
+    )
+    cells = breakdown(reading, span, asked)
     by, members = [one.name for one in down], columns.named[across.name]
     places = pl.DataFrame({across.name: members, "place": [str(place) for place in range(len(members))]})
     laid = cells.rows.join(places, on=across.name).pivot("place", index=by, values=measure.name)

@@ -21,6 +21,11 @@ class Filter:
     dimension: Dimension
     members: tuple[Member, ...]
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The members as a URL has them."""
+        return tuple(map(str, self.members))
+
 
 Filters: TypeAlias = tuple[Filter, ...]
 

@@ -134,3 +134,8 @@ def facts_read(facts: Facts, components: Iterable[Component], filters: Iterable[
     """The facts that are looked at besides those that are grouped, and those."""
     is_joined = any(facts not in one.columns for one in components)
     return {facts, *besides(facts, filters), *([Facts.ORDERS] if is_joined else [])}
+
+
+def bound(filters: Iterable[Filter]) -> dict[str, object]:
+    """The members of filters as values of a statement's parameters."""
+    return {f"in_{number}": one.texts for number, one in enumerate(filters)}

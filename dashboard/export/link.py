@@ -23,5 +23,5 @@ def is_served() -> bool:
 
 def link(kind: FileType, window: Window, filters: Filters, export: str) -> str:
     """The address of a file; ``export`` is the id by which its progress is known, another one for each export."""
-    members = [(one.dimension.name, str(member)) for one in filters for member in one.members]
+    members = [(one.dimension.name, text) for one in filters for text in one.texts]
     return f"{PATH}.{kind}?{urlencode([*window.to_query().items(), *members, ('id', export)])}"

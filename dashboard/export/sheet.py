@@ -85,4 +85,4 @@ def _notes(
 
 
 def _written(one: Filter) -> str:
-    return f"{one.dimension.label}: {', '.join(str(member) for member in one.members)}"
+    return f"{one.dimension.label}: {', '.join(one.texts)}"

@@ -8,7 +8,7 @@ from typing import TypeVar
 import streamlit as st
 
 from dashboard.explore import Sort, is_possible
-from dashboard.filters.address import ask, asked, let_show
+from dashboard.filters.address import ask, asked, choice, let_show
 from dashboard.measures import ALL_MEASURES, DIMENSIONS, REVENUE, STATE, Dimension, Measure
 
 MOST_MEASURES, MOST_DIMENSIONS = 4, 3
@@ -66,7 +66,7 @@ def exploration() -> Exploration:
         top = _select("top", "Rows", {top: f"Top {top}" for top in _TOPS}, 95)
         sort = _select("sort", "Order", {str(sort): sort.label for sort in Sort}, 190)
     looks = {str(look): look.label for look in Look if _fits(look, measures, dimensions)}
-    look = _look(looks) if len(looks) > 1 else next(iter(looks))
+    look = choice("look", "Shown as", looks) if len(looks) > 1 else next(iter(looks))
     return Exploration(measures, dimensions, Look(look), Sort(sort), int(top))
 
 
@@ -82,21 +82,6 @@ def _fits(look: Look, measures: Sequence[Measure], dimensions: Sequence[Dimensio
         case Look.BARS:
             return bool(dimensions)
     return True
-
-
-def _look(looks: Mapping[str, str]) -> str:
-    chosen = asked("look", list(looks))
-    let_show("look", chosen)
-    st.segmented_control(
-        "Shown as",
-        list(looks),
-        format_func=looks.__getitem__,
-        key="look",
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: ask(look=st.session_state["look"]),
-    )
-    return chosen
 
 
 def _several(

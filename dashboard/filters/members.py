@@ -89,7 +89,7 @@ def without(only: Filters, dimension: Dimension) -> Filters:
 
 def members(only: Filters, dimension: Dimension) -> tuple[str, ...]:
     """The members of a dimension that are filtered by, as texts; none if all are shown."""
-    return tuple(str(member) for one in only if one.dimension is dimension for member in one.members)
+    return tuple(text for one in only if one.dimension is dimension for text in one.texts)
 
 
 def compared(name: str, dimension: Dimension, members: Sequence[str]) -> tuple[str, ...]:
