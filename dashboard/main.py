@@ -5,16 +5,15 @@ from pathlib import Path
 
 import streamlit as st
 
-HERE = Path(__file__).parent
-ICON = HERE / "icon.svg"
+PROJECT = str(Path(__file__).parent.parent)
 
-if str(HERE.parent) not in sys.path:  # plain `streamlit run` knows this file's folder only
-    sys.path.insert(0, str(HERE.parent))
+if PROJECT not in sys.path:  # plain `streamlit run` knows this file's folder only
+    sys.path.insert(0, PROJECT)
 
 from dashboard import ui  # noqa: E402 - only now can it be found
 
-st.set_page_config(page_title="Daybook", page_icon=ICON, layout="wide")
-st.logo(ICON, size="large")
+st.set_page_config(page_title="Daybook", page_icon=ui.ICON, layout="wide")
+st.logo(ui.ICON, size="large")
 
 page = st.navigation(
     {

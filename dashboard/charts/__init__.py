@@ -7,7 +7,7 @@ from dashboard.charts.contributions import contributions
 from dashboard.charts.durations import durations
 from dashboard.charts.heat import heat, said
 from dashboard.charts.lines import INCOMPLETE, lines
-from dashboard.charts.look import BEFORE, CONFIG, FAILED, NOW, plain
+from dashboard.charts.look import BEFORE, CONFIG, FAILED, NOW, plain, still
 from dashboard.charts.pareto import pareto
 from dashboard.charts.ranking import ranking
 from dashboard.charts.timeline import timeline
@@ -32,6 +32,7 @@ __all__ = [
     "said",
     "shares",
     "stack",
+    "still",
     "timeline",
     "treemap",
 ]

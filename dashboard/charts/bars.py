@@ -23,6 +23,7 @@ from dashboard.charts.look import (
 from dashboard.charts.timeline import HOVER_DATES
 from dashboard.measures import Measure
 from dashboard.notation import Format, Notation
+from dashboard.once import once
 from dashboard.window import Grain
 
 _PART_HEIGHT = 46
@@ -32,6 +33,7 @@ _DATED_BUCKETS = 7  # for the same reason
 _HATCHED = {"shape": "/", "fillmode": "replace", "size": 6}
 
 
+@once
 def stack(rows: pl.DataFrame, parts: Sequence[Measure], grain: Grain, notation: Notation) -> go.Figure:
     """Measures that are parts of a whole, one on the other in each bucket, with the whole of the comparison as a line.
 
@@ -108,6 +110,7 @@ def _whole_before(rows: pl.DataFrame, kind: Format, grain: Grain, notation: Nota
     )
 
 
+@once
 def histogram(rows: pl.DataFrame, notation: Notation) -> go.Figure:
     """How many people spent how much.
 
@@ -154,6 +157,7 @@ def _said_of_bar(row: Mapping[str, Any], notation: Notation) -> str:
     )
 
 
+@once
 def shares(rows: pl.DataFrame, parts: dict[str, str], notation: Notation) -> go.Figure:
     """Shares of several wholes for each member, the first on top.
 

@@ -8,8 +8,10 @@ import polars as pl
 
 from dashboard.charts.heat import heat
 from dashboard.notation import Format, Notation
+from dashboard.once import once
 
 
+@once
 def cohorts(rows: pl.DataFrame, notation: Notation, *, by_revenue: bool) -> go.Figure:
     """A row a cohort with its people, a column a month; in the cells per cent.
 

@@ -9,8 +9,10 @@ import polars as pl
 from dashboard.charts.look import BEFORE_AREA, NOW, figure, floats, hover, plain, trace, value_axis
 from dashboard.measures import Measure
 from dashboard.notation import Notation
+from dashboard.once import once
 
 
+@once
 def columns(
     rows: pl.DataFrame, measure: Measure, label_of: Callable[[Any], str], notation: Notation
 ) -> go.Figure:

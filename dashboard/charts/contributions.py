@@ -9,8 +9,10 @@ from dashboard.charts.look import LESS, LOW_MARGIN, MORE, PALE, figure, floats, 
 from dashboard.charts.ranking import BAR_HEIGHT, member_axis
 from dashboard.measures import Dimension, Measure, change
 from dashboard.notation import Notation
+from dashboard.once import once
 
 
+@once
 def contributions(
     rows: pl.DataFrame,
     measure: Measure,

@@ -7,10 +7,12 @@ import polars as pl
 
 from dashboard.charts.look import FAILED, GRID, Trace, colors, figure, trace
 from dashboard.notation import Notation
+from dashboard.once import once
 
 _LEAST_SECONDS = 0.001
 
 
+@once
 def durations(history: pl.DataFrame, zone: str, notation: Notation) -> go.Figure:
     """How long the refreshes of each view took, in a time zone; those that failed are crosses.
 

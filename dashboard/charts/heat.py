@@ -7,6 +7,7 @@ import polars as pl
 from dashboard.charts.look import LOW_MARGIN, TEXT, Trace, figure, plain, trace
 from dashboard.measures import Measure
 from dashboard.notation import Format, Notation
+from dashboard.once import once
 
 # One hue, of which there is more where there is more: nobody takes it for another one, and the page shines through,
 # be it light or dark, so the text in its own colour reads on all shades.
@@ -15,6 +16,7 @@ _ROW_HEIGHT = 28
 _ROOM = 48  # for the signs of a row on a phone; of more, Plotly would make specks
 
 
+@once
 def heat(cells: pl.DataFrame, notation: Notation, across: str = "") -> go.Figure:
     """A cell for each row and column, both in the order in which they come first, the first row on top.
 
@@ -34,6 +36,7 @@ def heat(cells: pl.DataFrame, notation: Notation, across: str = "") -> go.Figure
     )
 
 
+@once
 def said(cells: pl.DataFrame, measure: Measure, notation: Notation) -> pl.DataFrame:
     """Cells (row, column, value) with what stands in them and what they say: a measure's figures."""
     values = cells["value"]

@@ -23,6 +23,7 @@ from dashboard.charts.look import (
 from dashboard.charts.timeline import HOVER_DATES, time_axis
 from dashboard.measures import Measure
 from dashboard.notation import Notation
+from dashboard.once import once
 from dashboard.window import Grain
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -33,6 +34,7 @@ _FEW = 32  # points of a line that stand apart on a phone
 _POINT, _HOLLOW = 5, 8
 
 
+@once
 def lines(
     rows: pl.DataFrame,
     members: Sequence[Any],

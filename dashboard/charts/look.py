@@ -142,3 +142,9 @@ def figure(notation: Notation, traces: Iterable[Trace], **layout: Any) -> go.Fig
         "legend": LEGEND,
     }
     return Drawing([*traces], shared | layout)
+
+
+def still(figure: go.Figure) -> go.Figure:
+    """The figure, but nothing happens when one drags over it."""
+    drawn = figure.to_dict()
+    return Drawing(drawn["data"], drawn["layout"] | {"dragmode": False})

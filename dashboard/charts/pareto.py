@@ -9,6 +9,7 @@ import polars as pl
 from dashboard.charts.look import BEFORE, GRID, LOW_MARGIN, NOW, NOW_AREA, Trace, figure, hover, plain, trace
 from dashboard.measures import Measure
 from dashboard.notation import Format, Notation, axis
+from dashboard.once import once
 
 STEPS = 200
 """Of each axis, as fine as the curve is drawn: some three pixels of a chart's width, and one of its height."""
@@ -16,6 +17,7 @@ _FEW = 80  # members that can each be pointed at
 _AXIS = {"zeroline": False, "fixedrange": True, "automargin": True}
 
 
+@once
 def pareto(
     rows: pl.DataFrame,
     needed: int,

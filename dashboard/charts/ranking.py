@@ -21,10 +21,12 @@ from dashboard.charts.look import (
 )
 from dashboard.measures import Measure, change
 from dashboard.notation import Format, Notation
+from dashboard.once import once
 
 BAR_HEIGHT = 38
 
 
+@once
 def ranking(
     rows: pl.DataFrame,
     measure: Measure,

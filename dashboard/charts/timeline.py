@@ -22,6 +22,7 @@ from dashboard.charts.look import (
 )
 from dashboard.measures import Measure
 from dashboard.notation import Notation
+from dashboard.once import once
 from dashboard.window import Grain
 
 _DOT = 9
@@ -37,6 +38,7 @@ _STEPS_MS = {Grain.DAY: _DAY_MS, Grain.WEEK: 7 * _DAY_MS}
 HOVER_DATES = {Grain.DAY: "%a %-d %b %Y", Grain.WEEK: "week from %-d %b %Y", Grain.MONTH: "%b %Y"}
 
 
+@once
 def timeline(rows: pl.DataFrame, measure: Measure, grain: Grain, notation: Notation) -> go.Figure:
     """A measure over time, with the comparison drawn behind, each bucket at the place of its opposite.
 

@@ -8,10 +8,12 @@ import polars as pl
 from dashboard.charts.look import LOW_MARGIN, colors, figure, plain, trace
 from dashboard.measures import Dimension, Measure
 from dashboard.notation import Notation
+from dashboard.once import once
 
 HEIGHT = 440
 
 
+@once
 def treemap(
     rows: pl.DataFrame, dimensions: Sequence[Dimension], measure: Measure, notation: Notation
 ) -> go.Figure:

@@ -17,7 +17,7 @@ from dashboard.explore.orders import (
 from dashboard.explore.pareto import MOST, needed, pareto
 from dashboard.explore.pivot import TOTAL, Pivot, pivot
 from dashboard.explore.question import Breakdown, Filter, Filters, Member, adds_up, filters, is_possible
-from dashboard.explore.ranked import Ranked, Sort, comparable, ranked, ranked_columns
+from dashboard.explore.ranked import Ranked, Sort, comparable, first, ranked, ranked_columns
 from dashboard.explore.series import (
     cumulative,
     cumulative_columns,
@@ -53,6 +53,7 @@ __all__ = [
     "cumulative_columns",
     "filtered_as",
     "filters",
+    "first",
     "is_possible",
     "label_of",
     "marked",

@@ -2,7 +2,10 @@
 
 import polars as pl
 
+from dashboard.once import once
 
+
+@once
 def contributions(members: pl.DataFrame, top: int) -> pl.DataFrame:
     """The members that contributed most to the difference, and last the others together; they come to all of it.
 

@@ -9,12 +9,14 @@ import polars as pl
 
 from dashboard.explore.question import Member
 from dashboard.measures import Dimension
+from dashboard.once import once
 
 
-def marked(rows: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
-    """The rows with a column ``member`` (String), which stands for their members of all the dimensions."""
+@once
+def marked(rows: pl.DataFrame, dimensions: Sequence[Dimension], **columns: str) -> pl.DataFrame:
+    """A column ``member`` (String), which stands for the members of all the dimensions, and others under new names."""
     texts = [json.dumps([str(member) for member in each]) for each in _members(rows, dimensions)]
-    return rows.with_columns(member=pl.Series(texts, dtype=pl.String))
+    return rows.select(pl.Series("member", texts, dtype=pl.String), **columns)
 
 
 def labelled(rows: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:

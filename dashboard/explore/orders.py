@@ -11,9 +11,10 @@ from urllib.parse import quote, unquote
 import polars as pl
 
 from dashboard.catalogue import ParameterType, Query
-from dashboard.data import Data, Frame, Reading, Stream
+from dashboard.data import Data, Frame, Provenance, Reading, Stream
 from dashboard.database import Cancellation
 from dashboard.errors import ParameterError
+from dashboard.explore.kept import filtered_as, kept
 from dashboard.explore.question import Filters
 from dashboard.explore.statement import TABLES, bound, condition, query
 from dashboard.measures import Column, Facts
@@ -100,11 +101,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """A page of a list, and where the pages next to it begin; None where there is none."""
+    """A page of a list, ``rows`` of ``orders``, and where the pages next to it begin; None where there is none."""
 
-    frame: Frame
+    rows: pl.DataFrame
     newer: Place | None
     older: Place | None
+    provenance: Provenance
 
 
 def orders(
@@ -130,16 +132,25 @@ def order_page(
     limit: int = PAGE_ROWS,
 ) -> OrderPage:
     """A page of ``orders``; the first one where there is none next to the place."""
+
+    def turned() -> OrderPage:
+        return _order_page(reading, span, filters, place, limit)
+
+    return kept(reading, "order_page", [span], (filtered_as(filters), str(place), limit), turned)
+
+
+def _order_page(reading: Reading, span: Span, filters: Filters, place: Place | None, limit: int) -> OrderPage:
     frame = orders(reading, span, filters, place, limit + 1)
     has_more = len(frame.rows) > limit
     is_backwards = place is not None and place.is_newer
     if place and not has_more and (is_backwards or frame.rows.is_empty()):
-        return order_page(reading, span, filters, limit=limit)
+        return _order_page(reading, span, filters, None, limit)
     rows = frame.rows.tail(limit) if is_backwards else frame.rows.head(limit)
     return OrderPage(
-        Frame(rows, frame.provenance),
+        rows,
         newer=_place(rows, 0, is_newer=True) if place else None,
         older=_place(rows, -1) if has_more or is_backwards else None,
+        provenance=frame.provenance,
     )
 
 

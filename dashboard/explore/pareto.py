@@ -4,10 +4,13 @@ from fractions import Fraction
 
 import polars as pl
 
+from dashboard.once import once
+
 MOST = Fraction(4, 5)
 """The share of the whole that is asked for by custom."""
 
 
+@once
 def pareto(members: pl.DataFrame) -> pl.DataFrame:
     """Members by what they bring, the greatest first, and what they and all before them bring; none without any.
 
@@ -26,6 +29,7 @@ def pareto(members: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(share_together=pl.col("together").cast(pl.Float64) / whole)
 
 
+@once
 def needed(rows: pl.DataFrame, share: Fraction = MOST) -> int:
     """How many of the first members it takes to come to a share of the whole; ``rows`` is ``pareto``."""
     if rows.is_empty():

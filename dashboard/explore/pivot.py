@@ -1,6 +1,6 @@
 """A breakdown as a table of rows and columns, with totals that are right for every measure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from dashboard.explore.marks import labelled
 from dashboard.explore.question import Breakdown, Filters
 from dashboard.explore.ranked import Sort, ranked
 from dashboard.measures import Column, Dimension, Measure
+from dashboard.once import once
 from dashboard.window import Span
 
 TOTAL = "total"
@@ -39,9 +40,7 @@ class Pivot:
     @property
     def frame(self) -> Frame:
         """The rows under a ``label`` (String) instead of their dimensions, and the totals at the bottom."""
-        rows = labelled(self.rows, self.down).drop(one.name for one in self.down)
-        totals = self.totals.with_columns(label=pl.lit("Total"))
-        return Frame(pl.concat([rows, totals.select(rows.columns)], how="vertical_relaxed"), self.provenance)
+        return Frame(_with_totals(self.rows, self.down, self.totals), self.provenance)
 
     @property
     def table_columns(self) -> list[Column]:
@@ -57,14 +56,26 @@ class Pivot:
     def cells(self) -> pl.DataFrame:
         """A row for each cell, in their order: row and column (String, as people know them), value (Float64)."""
         labels = {str(place): self.across.label_of(member) for place, member in enumerate(self.columns)}
-        laid = labelled(self.rows, self.down).unpivot(
-            list(labels), index="label", variable_name="column", value_name="value"
-        )
-        return laid.select(
-            pl.col("label").alias("row"),
-            pl.col("column").replace_strict(labels, return_dtype=pl.String),
-            pl.col("value").cast(pl.Float64),
-        )
+        return _cells(self.rows, self.down, labels)
+
+
+@once
+def _with_totals(rows: pl.DataFrame, down: Sequence[Dimension], totals: pl.DataFrame) -> pl.DataFrame:
+    rows = labelled(rows, down).drop(one.name for one in down)
+    last = totals.select(pl.lit("Total").alias("label"), pl.all()).select(rows.columns)
+    return pl.concat([rows, last], how="vertical_relaxed")
+
+
+@once
+def _cells(rows: pl.DataFrame, down: Sequence[Dimension], labels: Mapping[str, str]) -> pl.DataFrame:
+    laid = labelled(rows, down).unpivot(
+        list(labels), index="label", variable_name="column", value_name="value"
+    )
+    return laid.select(
+        pl.col("label").alias("row"),
+        pl.col("column").replace_strict(labels, return_dtype=pl.String),
+        pl.col("value").cast(pl.Float64),
+    )
 
 
 def pivot(

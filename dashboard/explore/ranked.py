@@ -1,6 +1,6 @@
 """The first members of a breakdown, in an order, with their comparison; the others together; and the total."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ from dashboard.explore.kept import asked_as, kept
 from dashboard.explore.question import Breakdown
 from dashboard.measures import Column, Dimension, Measure
 from dashboard.notation import Format
+from dashboard.once import once
 from dashboard.window import Span
 
 
@@ -54,7 +55,7 @@ class Ranked:
 
     @property
     def named(self) -> pl.DataFrame:
-        return self.members.head(self.top)
+        return first(self.members, self.top)
 
     @property
     def others(self) -> int:
@@ -66,36 +67,53 @@ class Ranked:
 
     def figures(self, dimension: Dimension, measure: Measure) -> pl.DataFrame:
         """One measure of all members, as ``ranking`` has it."""
-        return self.members.select(
-            member=dimension.name, value=measure.name, value_before=f"{measure.name}_before"
-        )
+        return _figures(self.members, dimension, measure)
 
     def table(self, dimensions: Sequence[Dimension]) -> pl.DataFrame:
         """All of it, with the dimensions as people know them, the others and the total at the bottom; or nothing."""
-        if not dimensions:
-            return self.total
-        first, *more = (one.name for one in dimensions)
-        named = self.named.with_columns(
-            pl.Series(one.name, map(one.label_of, self.named[one.name]), dtype=pl.String)
-            for one in dimensions
-        )
         ends = {f"{self.others:,} others": self.rest} if self.others else {}
-        ends["Total"] = self.total
-        below = [
-            rows.select(pl.lit(label).alias(first), *(pl.lit("").alias(name) for name in more), pl.all())
-            for label, rows in ends.items()
-        ]
-        return pl.concat([named, *below], how="vertical_relaxed") if len(named) else named
+        return _table(self.named, dimensions, ends | {"Total": self.total}) if dimensions else self.total
 
     def label_of(self, dimensions: Sequence[Dimension]) -> Callable[[Any], str]:
         """How a member of the first dimension is known, by those of the others that it has: ``1bcb1e4d… · Toys``."""
-        named = self.members.select(one.name for one in dimensions)
-        known = dict(zip(named[dimensions[0].name], named.iter_rows(), strict=True))
+        return _label_of(self.members, dimensions)
 
-        def label_of(member: Any) -> str:
-            return " · ".join(one.brief_of(each) for one, each in zip(dimensions, known[member], strict=True))
 
-        return label_of
+@once
+def first(rows: pl.DataFrame, most: int) -> pl.DataFrame:
+    """The first rows, which are the same frame each time that they are asked for."""
+    return rows.head(most)
+
+
+@once
+def _figures(members: pl.DataFrame, dimension: Dimension, measure: Measure) -> pl.DataFrame:
+    return members.select(member=dimension.name, value=measure.name, value_before=f"{measure.name}_before")
+
+
+@once
+def _table(
+    named: pl.DataFrame, dimensions: Sequence[Dimension], ends: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    name, *more = (one.name for one in dimensions)
+    labelled = named.with_columns(
+        pl.Series(one.name, map(one.label_of, named[one.name]), dtype=pl.String) for one in dimensions
+    )
+    below = [
+        rows.select(pl.lit(label).alias(name), *(pl.lit("").alias(each) for each in more), pl.all())
+        for label, rows in ends.items()
+    ]
+    return pl.concat([labelled, *below], how="vertical_relaxed") if len(named) else labelled
+
+
+@once
+def _label_of(members: pl.DataFrame, dimensions: Sequence[Dimension]) -> Callable[[Any], str]:
+    named = members.select(one.name for one in dimensions)
+    known = dict(zip(named[dimensions[0].name], named.iter_rows(), strict=True))
+
+    def label_of(member: Any) -> str:
+        return " · ".join(one.brief_of(each) for one, each in zip(dimensions, known[member], strict=True))
+
+    return label_of
 
 
 def comparable(dimensions: Sequence[Dimension], compared: Span | None) -> Span | None:

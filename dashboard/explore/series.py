@@ -12,6 +12,7 @@ from dashboard.explore.breakdown import breakdown, people
 from dashboard.explore.kept import asked_as, filtered_as, kept
 from dashboard.explore.question import Breakdown, Filters
 from dashboard.measures import CUSTOMERS, DAY, MEASURES, ORDERS, REVENUE, Column, Dimension, Measure
+from dashboard.once import once
 from dashboard.window import Span, Window
 
 _FROM_DAYS = {name: measure.total for name, measure in MEASURES.items() if measure.total is not None}
@@ -81,8 +82,12 @@ def over_buckets(reading: Reading, window: Window, measured: Callable[[Sequence[
 
 def cumulative(series: Frame, measure: Measure) -> Frame:
     """``series`` with a measure that adds up, and its comparison, added up from the window's first day."""
-    sums = pl.col(measure.name, f"{measure.name}_before").cum_sum()
-    return Frame(series.rows.with_columns(sums), series.provenance)
+    return Frame(_added_up(series.rows, measure), series.provenance)
+
+
+@once
+def _added_up(rows: pl.DataFrame, measure: Measure) -> pl.DataFrame:
+    return rows.with_columns(pl.col(measure.name, f"{measure.name}_before").cum_sum())
 
 
 def series_columns(

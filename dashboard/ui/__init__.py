@@ -3,7 +3,7 @@
 from dashboard.ui.badge import badge
 from dashboard.ui.cards import Tag, card, guarded, no_data, nothing_here, unknown, verdict
 from dashboard.ui.figures import chart, drawing, rest
-from dashboard.ui.head import show
+from dashboard.ui.head import ICON, show
 from dashboard.ui.orders import orders_table
 from dashboard.ui.tables import table
 from dashboard.ui.taking import download, foot, sheet, statement, take_away
@@ -11,6 +11,7 @@ from dashboard.ui.text import escaped, exact, facts, line, raw, spoken, zone
 from dashboard.ui.tiles import figure, tiles
 
 __all__ = [
+    "ICON",
     "Tag",
     "badge",
     "card",

@@ -13,6 +13,7 @@ from dashboard import app, charts
 from dashboard.data import Frame
 from dashboard.export import Sheet
 from dashboard.measures import Measure
+from dashboard.once import once
 from dashboard.ui.cards import nothing_here
 from dashboard.ui.taking import foot
 from dashboard.ui.text import escaped
@@ -44,10 +45,7 @@ def chart(
         st.caption(empty) if empty else nothing_here()
         return
     if on_zoom and _is_handheld():
-        figure, on_zoom = (
-            go.Figure(figure.to_dict()).update_layout(dragmode=False),
-            None,
-        )  # a finger scrolls the page
+        figure, on_zoom = charts.still(figure), None  # a finger scrolls the page
     if key is None or not (on_pick or on_zoom):
         st.plotly_chart(figure, config=charts.CONFIG, alt=alt)
     else:
@@ -85,6 +83,7 @@ def _picked(
             on_pick(picked[0] if isinstance(picked, list) else picked)
 
 
+@once
 def rest(members: pl.DataFrame, top: int, measure: Measure) -> str:
     """What a chart of the top members leaves out, in words; ``members`` is ``explore.ranking``."""
     others = members.slice(top).filter(pl.col("value") != 0)["value"]

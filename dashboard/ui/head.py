@@ -1,11 +1,18 @@
 """The head of a page: its title, its saved views, and how it learns of newer data."""
 
+import base64
+from pathlib import Path
+
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from dashboard import app, live, saved_views
 from dashboard.ui.cards import guarded
 from dashboard.ui.views import views
+
+_SVG = (Path(__file__).parent.parent / "icon.svg").read_bytes()
+ICON = f"data:image/svg+xml;base64,{base64.b64encode(_SVG).decode()}"
+"""What Streamlit would make of the file in each run of a page."""
 
 
 def show(page: StreamlitPage) -> None:

@@ -50,9 +50,9 @@ def _draw(window: Window, filters: Filters, key: str) -> None:
         orders = "order" if number == 1 else "orders, newest first"
         st.markdown(f"**{escaped(written)}** {orders}", width="content")
         _export_menu(window, filters, number, key)
-    table(page.frame.rows, ORDER_COLUMNS, alt=f"Orders of {window.label()}, newest first.")
+    table(page.rows, ORDER_COLUMNS, alt=f"Orders of {window.label()}, newest first.")
     _turning(page, key)
-    badge(page.frame.provenance, key)
+    badge(page.provenance, key)
 
 
 def _place(window: Window, filters: Filters, key: str) -> Place | None:

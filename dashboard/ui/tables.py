@@ -11,6 +11,7 @@ from dashboard import app
 from dashboard.export import harmless
 from dashboard.measures import Column
 from dashboard.notation import MISSING, Format
+from dashboard.once import once
 from dashboard.ui.cards import nothing_here
 from dashboard.ui.text import JOINER, escaped, zone
 
@@ -26,24 +27,29 @@ def table(rows: pl.DataFrame, columns: Sequence[Column], alt: str, empty: str = 
     if rows.is_empty():
         st.caption(empty) if empty else nothing_here()
         return
-    money = [column.name for column in columns if column.format is Format.MONEY]
-    links = [
-        pl.col(column.name).map_elements(_address_on(column.page), pl.String)
-        for column in columns
-        if column.page
-    ]
     config = {column.name: _column_config(column, rows.schema[column.name]) for column in columns}
     if len(columns) > _SEEN_AT_ONCE:
         config[columns[0].name]["pinned"] = True
-    shown = rows.select(column.name for column in columns)
     st.dataframe(
-        harmless(shown.with_columns(pl.col(money).cast(pl.Float64), *links), JOINER),
+        _shown(rows, columns),
         column_config=config,
         hide_index=True,
         height="content" if len(rows) <= _SHOWN_IN_FULL else "auto",
         placeholder=MISSING,
         alt=alt,
     )
+
+
+@once
+def _shown(rows: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
+    money = [column.name for column in columns if column.format is Format.MONEY]
+    links = [
+        pl.col(column.name).map_elements(_address_on(column.page), pl.String)
+        for column in columns
+        if column.page
+    ]
+    shown = rows.select(column.name for column in columns)
+    return harmless(shown.with_columns(pl.col(money).cast(pl.Float64), *links), JOINER)
 
 
 def _address_on(page: str) -> Callable[[str], str]:

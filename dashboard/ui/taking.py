@@ -38,7 +38,6 @@ def foot(source: Frame, of: str, sheet: Sheet | None = None, *, is_table: bool =
             take_away(sheet, source, is_table=is_table)
 
 
-@st.fragment
 def take_away(sheet: Sheet, frame: Frame, *, is_table: bool = True) -> None:
     """A button that opens the rows, unless they are shown as a table already, and the choice of files with them."""
     with guarded():
@@ -70,7 +69,6 @@ def _files(sheet: Sheet, frame: Frame) -> None:
             )
 
 
-@st.fragment
 def statement(sql: str) -> None:
     """The SQL that an answer stands on, to be read and copied."""
     shown = st.expander("SQL", icon=":material/code:", type="compact", key="sql", on_change="rerun")

@@ -8,25 +8,32 @@ import streamlit as st
 from dashboard import app
 from dashboard.data import Frame, Provenance
 from dashboard.measures import Measure, change
+from dashboard.once import once
 from dashboard.ui.badge import badge
 from dashboard.ui.text import escaped
 
 
 def tiles(measures: Sequence[Measure], now: Frame, before: Frame | None, series: Frame | None = None) -> None:
     """A tile a measure: the figure, its change against the comparison, and its course over complete buckets."""
-    course = series.rows.filter("is_complete") if series else pl.DataFrame()
+    courses = _courses(series.rows, [one.name for one in measures]) if series else {}
     with st.container(horizontal=True):
         for measure in measures:
             value = now.rows[measure.name][0]
             value_before = before.rows[measure.name][0] if before else None
-            points = course[measure.name] if series else pl.Series(dtype=pl.Float64)
-            _tile(measure, value, value_before, points, compared=before is not None)
+            _tile(measure, value, value_before, courses.get(measure.name, []), compared=before is not None)
     shown = (frame.provenance for frame in (now, before, series) if frame)
     badge(Provenance.merged(*shown), "tiles")
 
 
+@once
+def _courses(rows: pl.DataFrame, names: Sequence[str]) -> dict[str, list[float]]:
+    """The figures of the buckets that are over."""
+    shown = rows.filter("is_complete").select(pl.col(names).cast(pl.Float64).fill_null(0))
+    return shown.to_dict(as_series=False)
+
+
 def _tile(
-    measure: Measure, value: float | None, before: float | None, course: pl.Series, *, compared: bool
+    measure: Measure, value: float | None, before: float | None, course: Sequence[float], *, compared: bool
 ) -> None:
     notation = app.notation()
     ratio = change(value, before)
@@ -41,7 +48,7 @@ def _tile(
         if ratio is not None
         else None,
         help=escaped(f"{measure.definition} Exactly {notation.exact(value, measure.format)}."),
-        chart_data=course.cast(pl.Float64).fill_null(0).to_list() if len(course) > 1 else None,
+        chart_data=course if len(course) > 1 else None,
         chart_type="area",
         border=True,
         height="stretch",

@@ -31,10 +31,10 @@ def ranked(measures: tuple[Measure, ...], top: int = chosen.top) -> explore.Rank
 
 def bars(measure: Measure, alt: str) -> None:
     found = ranked((measure, *(one for one in chosen.measures if one is not measure)))
-    rows = explore.marked(found.named, dimensions)
+    before = f"{measure.name}_before"
     ui.chart(
         charts.ranking(
-            rows.select("member", value=measure.name, value_before=f"{measure.name}_before"),
+            explore.marked(found.named, dimensions, value=measure.name, value_before=before),
             measure,
             partial(explore.label_of, dimensions=dimensions),
             notation,
@@ -55,7 +55,7 @@ def lines(measure: Measure, alt: str) -> None:
     more = f"{leading.others} more are not drawn." if leading.others else ""
     ui.chart(
         charts.lines(
-            explore.marked(found.rows, others).select("member", "date", "is_complete", value=measure.name),
+            explore.marked(found.rows, others, date="date", is_complete="is_complete", value=measure.name),
             explore.marked(leading.named, others)["member"].to_list(),
             measure,
             cut.grain,

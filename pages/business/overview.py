@@ -42,7 +42,9 @@ for (dimension, measure), column in zip(DRIVERS, st.columns(len(DRIVERS)), stric
                 explore.contributions(members.rows, TOP), measure, dimension, notation, chosen
             )
             if compared
-            else charts.ranking(members.rows.head(TOP), measure, dimension.label_of, notation, chosen),
+            else charts.ranking(
+                explore.first(members.rows, TOP), measure, dimension.label_of, notation, chosen
+            ),
             members,
             alt=f"{title}, {measure.label.lower()}, {window.label()}.",
             sheet=ui.sheet(

@@ -49,7 +49,7 @@ def bars() -> None:
     members = Frame(found.members, found.provenance)
     ui.chart(
         charts.ranking(
-            rows.head(TOP),
+            explore.first(rows, TOP),
             measure,
             found.label_of(dimensions),
             notation,

@@ -128,7 +128,11 @@ def ranking(dimension: Dimension, measure: Measure) -> None:
     found = explore.ranking(data, window, dimension, measure, filters.without(only, dimension))
     ui.chart(
         charts.ranking(
-            found.rows.head(TOP), measure, dimension.label_of, notation, filters.members(only, dimension)
+            explore.first(found.rows, TOP),
+            measure,
+            dimension.label_of,
+            notation,
+            filters.members(only, dimension),
         ),
         found,
         alt=f"{measure.label} by {dimension.label.lower()}, {window.label()}.",

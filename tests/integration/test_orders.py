@@ -126,23 +126,23 @@ def test_pages_there_and_back_hold_every_order_once(
     assert pages[0].newer is None
     while older := pages[-1].older:
         pages.append(order_page(reading, span, (), older, limit))
-    assert [one for page in pages for one in page.frame.rows["order_id"]] == expected
+    assert [one for page in pages for one in page.rows["order_id"]] == expected
     for before, page in zip(reversed(pages[:-1]), reversed(pages), strict=False):
         assert page.newer is not None
-        assert order_page(reading, span, (), page.newer, limit).frame.rows.equals(before.frame.rows)
+        assert order_page(reading, span, (), page.newer, limit).rows.equals(before.rows)
 
 
 def test_beyond_the_last_order_comes_the_first_page(data: Data) -> None:
     first = order_page(data.reading(), QUARTER, limit=5)
     for place in (Place(date(2016, 1, 1), 0, ""), Place(date(2020, 1, 1), 0, "", is_newer=True)):
         page = order_page(data.reading(), QUARTER, (), place, 5)
-        assert page.frame.rows.equals(first.frame.rows)
+        assert page.rows.equals(first.rows)
         assert (page.newer, page.older) == (None, first.older)
 
 
 def test_without_orders_there_is_nothing_to_turn_to(data: Data) -> None:
     page = order_page(data.reading(), QUARTER, filters({"state": ["no such"]}))
-    assert page.frame.rows.is_empty()
+    assert page.rows.is_empty()
     assert (page.newer, page.older) == (None, None)
 
 
@@ -150,7 +150,7 @@ def test_a_page_that_was_read_is_not_read_again(data: Data) -> None:
     place = Place(date(2017, 12, 1), 12, "x")
     first = order_page(data.reading(), QUARTER, (), place)
     again = order_page(data.reading(), QUARTER, (), place)
-    assert (first.frame.provenance.source, again.frame.provenance.source) == ("database", "memory")
+    assert (first.provenance.source, again.provenance.source) == ("database", "memory")
 
 
 @pytest.mark.parametrize("place", [

@@ -42,7 +42,7 @@ LAYERS = (
     ("database",),
     ("cache", "catalogue", "embedded"),
     ("window", "settings"),
-    ("errors",),
+    ("errors", "once"),
 )
 HEIGHT = {room: -level for level, rooms in enumerate(LAYERS) for room in rooms}
 
