@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from threading import Semaphore
 from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -27,12 +28,23 @@ _MOST_TIMES_AGAIN = 5
 _TIMES_AGAIN = "times_run_again"
 
 
-@dataclass(frozen=True, slots=True)
+# With more threads that compute at once, each waits for the interpreter's lock between any two steps: a hundred readers
+# waited ten times as long for their pages.
+_turns = Semaphore(2)
+
+
+@dataclass(slots=True)
 class _Run:
     """One run of a page, or of a fragment of one."""
 
     reading: Reading
     times_again: int  # it was started again before this one
+    has_turn: bool = False
+
+    def give_turn_up(self) -> None:
+        if self.has_turn:
+            self.has_turn = False
+            _turns.release()
 
 
 # By what Streamlit makes anew for each run. Its context and its thread may serve several, one after the other.
@@ -52,7 +64,7 @@ def process_data() -> Data:
         )
     stack = ExitStack()
     atexit.register(stack.close)
-    data = stack.enter_context(opened(settings(), leave_if_unwanted))
+    data = stack.enter_context(opened(settings(), while_waiting))
     stack.enter_context(jobs.working(data, settings()))
     return data
 
@@ -75,6 +87,27 @@ def leave_if_unwanted() -> None:
     """
     if context := get_script_run_ctx(suppress_warning=True):
         context.yield_check()
+
+
+def while_waiting() -> None:
+    """Let others compute while the script run at hand waits for an answer, unless it ends."""
+    leave_if_unwanted()
+    if run := _run():
+        run.give_turn_up()
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait until few script runs compute at once. One that had to wait for an answer goes on without its turn."""
+    run = _run()
+    if run:
+        _turns.acquire()
+        run.has_turn = True
+    try:
+        yield
+    finally:
+        if run:
+            run.give_turn_up()
 
 
 @contextmanager

@@ -243,19 +243,11 @@ class Dimension:
         return (pl.col(self.name) if self.expression is None else self.expression).alias(self.name)
 
 
-def _of_day(expression: pl.Expr, dtype: type[pl.DataType] = pl.Date) -> pl.Expr:
-    """What is known of a day: looked up in a list of the days that there are, for there are many rows of each."""
-
-    def looked_up(days: pl.Series) -> pl.Series:
-        if days.is_empty():
-            return days.to_frame().select(expression).to_series()
-        numbers = days.to_physical().to_numpy()
-        first = numbers.min()
-        known = pl.select(date=pl.int_range(first, numbers.max() + 1, dtype=pl.Int32).cast(pl.Date))
-        return known.select(expression).to_series().gather(numbers - first)
-
-    return pl.col("date").map_batches(looked_up, return_dtype=dtype)
-
+_DATE = pl.col("date")
+# Of days since a Thursday. Polars' own ways to what stands below take two to three times as long.
+_NUMBER = _DATE.to_physical()
+_MONDAY = (_NUMBER - (_NUMBER + 3) % 7).cast(pl.Date)
+_FIRST_OF_MONTH = (_NUMBER - _DATE.dt.day().cast(pl.Int32) + 1).cast(pl.Date)
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -296,7 +288,7 @@ WEEKDAY = Dimension(
     "weekday",
     "Weekday",
     "The day of the week of the purchase; 1 is Monday.",
-    expression=_of_day(pl.col("date").dt.weekday().cast(pl.Int16), pl.Int16),
+    expression=_DATE.dt.weekday().cast(pl.Int16),
     sql="extract(isodow FROM date)::smallint",
     dtype=pl.Int16(),
     label_of=lambda number: _WEEKDAYS[number - 1],
@@ -306,7 +298,7 @@ DAY = Dimension(
     "day",
     "Day",
     "The day of the purchase.",
-    expression=pl.col("date"),
+    expression=_DATE,
     sql="date",
     dtype=pl.Date(),
     label_of=lambda day: f"{day:%a %-d %b %Y}",
@@ -315,7 +307,7 @@ WEEK = Dimension(
     "week",
     "Week",
     "The Monday of the week of the purchase.",
-    expression=_of_day(pl.col("date").dt.truncate("1w")),
+    expression=_MONDAY,
     sql="date_trunc('week', date::timestamp)::date",
     dtype=pl.Date(),
     label_of=lambda monday: f"Week from {monday:%-d %b %Y}",
@@ -324,7 +316,7 @@ MONTH = Dimension(
     "month",
     "Month",
     "The first day of the month of the purchase.",
-    expression=_of_day(pl.col("date").dt.month_start()),
+    expression=_FIRST_OF_MONTH,
     sql="date_trunc('month', date::timestamp)::date",
     dtype=pl.Date(),
     label_of=lambda first: f"{first:%b %Y}",

@@ -1,6 +1,6 @@
 """Rows under the labels of their columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import polars as pl
@@ -44,16 +44,14 @@ def table(rows: pl.DataFrame, columns: Sequence[Column], alt: str, empty: str = 
 def _shown(rows: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
     money = [column.name for column in columns if column.format is Format.MONEY]
     links = [
-        pl.col(column.name).map_elements(_address_on(column.page), pl.String)
+        pl.Series(
+            column.name, [f"{column.page}?id={quote(one, safe='')}" for one in rows[column.name]], pl.String
+        )
         for column in columns
         if column.page
     ]
     shown = rows.select(column.name for column in columns)
     return harmless(shown.with_columns(pl.col(money).cast(pl.Float64), *links), JOINER)
-
-
-def _address_on(page: str) -> Callable[[str], str]:
-    return lambda value: f"{page}?id={quote(value, safe='')}"
 
 
 _NUMBERS = {

@@ -88,7 +88,7 @@ def show(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Show]:
 
         def show(url: str, **chosen: Any) -> None:
             settings = settings_for(url, tmp_path / "data", **chosen)
-            opening = cache(lambda: stack.enter_context(opened(settings, app.leave_if_unwanted)))
+            opening = cache(lambda: stack.enter_context(opened(settings, app.while_waiting)))
             monkeypatch.setattr(app, "process_data", opening)
 
         yield show

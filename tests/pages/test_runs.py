@@ -5,9 +5,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -33,6 +36,9 @@ SERVE = [
 
 class Numbered:
     """Stands in for the data: its readings have numbers, and the first ones see the data move."""
+
+    inside: list[None]
+    is_enough: Event
 
     def __init__(self, moves: int = 0) -> None:
         self.moves, self.readings = moves, 0
@@ -309,6 +315,64 @@ class TestLeaving:
 
     def test_is_unknown_outside_of_a_run(self) -> None:
         app.leave_if_unwanted()
+
+
+TURN = """
+import streamlit as st
+from dashboard import app
+
+data = app.process_data()
+with app.turn():
+    data.inside.append(None)
+    if st.query_params.get("waits"):
+        app.while_waiting()
+    data.is_enough.wait(20)
+    if st.query_params.get("fails"):
+        raise ValueError
+"""
+
+
+class TestTurns:
+    """Many readers at once."""
+
+    @pytest.fixture
+    def begin(self, numbered: Numbered) -> Iterator[Callable[..., None]]:
+        numbered.inside, numbered.is_enough = [], Event()
+        with ThreadPoolExecutor(8) as readers:
+
+            def begin(count: int, **query: str) -> None:
+                for _ in range(count):
+                    page = AppTest.from_string(TURN, default_timeout=30)
+                    page.query_params |= query
+                    readers.submit(page.run)
+
+            yield begin
+            numbered.is_enough.set()
+
+    def test_few_compute_at_once_and_the_others_follow(
+        self, numbered: Numbered, begin: Callable[..., None]
+    ) -> None:
+        begin(6)
+        wait_until(lambda: len(numbered.inside) == 2, "two compute")
+        time.sleep(0.3)
+        assert len(numbered.inside) == 2
+        numbered.is_enough.set()
+        wait_until(lambda: len(numbered.inside) == 6, "all have computed")
+
+    def test_who_waits_for_an_answer_lets_others_compute(
+        self, numbered: Numbered, begin: Callable[..., None]
+    ) -> None:
+        begin(4, waits="yes")
+        wait_until(lambda: len(numbered.inside) == 4, "four wait at once")
+        begin(2)
+        wait_until(lambda: len(numbered.inside) == 6, "two compute besides")
+
+    def test_a_page_that_fails_gives_its_turn_back(
+        self, numbered: Numbered, begin: Callable[..., None]
+    ) -> None:
+        numbered.is_enough.set()
+        begin(5, fails="yes")
+        wait_until(lambda: len(numbered.inside) == 5, "all have failed")
 
 
 class TestLeavingAPageThatReads:

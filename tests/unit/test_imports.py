@@ -111,5 +111,16 @@ def test_pages_only_arrange() -> None:
     assert not of_pages & {"polars", "numpy", "pandas", "plotly"}
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_polars_is_given_no_python_to_run(path: Path) -> None:
+    """Its threads would wait for the interpreter's lock, which another thread may hold while it waits for them.
+
+    Streamlit does: it has polars make a table for pandas, and keeps the lock. With many readers, the server then stood.
+    """
+    tree = ast.parse(path.read_text())
+    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not called & {"map_elements", "map_batches", "map_groups", "rolling_map"}
+
+
 def test_every_room_has_its_layer() -> None:
     assert {room_of(path) for path in FILES} - {"__init__"} == set(HEIGHT)
