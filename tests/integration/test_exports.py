@@ -138,7 +138,7 @@ def test_a_file_holds_all_orders_once(
     assert len(found) == len(set(found))
     assert set(found) == expected(shop)
     assert export.progress("mine") == (len(found), len(found), True, False)
-    assert not exports.running
+    wait_until(lambda: not exports.running, "it has ended")
     assert not left_behind(exports.folder)
 
 
@@ -298,14 +298,14 @@ class TestUnderWay:
         wait_until(lambda: waiting(shop) == 1, "one is under way")
         exports.end()
         assert asked.result(60).status_code == 500
-        assert not exports.running
+        wait_until(lambda: not exports.running, "it is told, and then it has ended")
 
 
 def test_a_folder_that_can_not_be_written_takes_no_place(client: httpx.Client, exports: Exports) -> None:
     exports.folder.parent.mkdir(parents=True, exist_ok=True)
     exports.folder.write_text("in the way")
     assert client.get("/export/orders.csv").status_code == 500
-    assert not exports.running
+    wait_until(lambda: not exports.running, "it is told, and then it has ended")
 
 
 def test_a_file_that_breaks_off_has_no_end(
