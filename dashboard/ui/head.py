@@ -24,7 +24,7 @@ def show(page: StreamlitPage) -> None:
             views(path)
         corner = st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
     try:
-        with app.turn(), guarded():
+        with guarded(), app.turn():
             page.run()
     finally:  # also of a page that stops, for want of data
         if live.is_served():
