@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event
+from threading import Event, local
 from typing import Any
 
 import psycopg
@@ -36,9 +36,6 @@ SERVE = [
 
 class Numbered:
     """Stands in for the data: its readings have numbers, and the first ones see the data move."""
-
-    inside: list[None]
-    is_enough: Event
 
     def __init__(self, moves: int = 0) -> None:
         self.moves, self.readings = moves, 0
@@ -317,62 +314,56 @@ class TestLeaving:
         app.leave_if_unwanted()
 
 
-TURN = """
-import streamlit as st
-from dashboard import app
-
-data = app.process_data()
-with app.turn():
-    data.inside.append(None)
-    if st.query_params.get("waits"):
-        app.while_waiting()
-    data.is_enough.wait(20)
-    if st.query_params.get("fails"):
-        raise ValueError
-"""
-
-
 class TestTurns:
     """Many readers at once."""
 
+    inside: list[None]
+    is_enough: Event
+
     @pytest.fixture
-    def begin(self, numbered: Numbered) -> Iterator[Callable[..., None]]:
-        numbered.inside, numbered.is_enough = [], Event()
+    def begin(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+        mine = local()
+        monkeypatch.setattr(app, "_run", lambda: mine.run)
+        monkeypatch.setattr(app, "leave_if_unwanted", lambda: None)
+        self.inside, self.is_enough = [], Event()
+
+        def run(*, waits: bool, fails: bool) -> None:
+            mine.run = app._Run(Numbered().reading(), 0)
+            with app.turn():
+                self.inside.append(None)
+                if waits:
+                    app.while_waiting()
+                self.is_enough.wait(20)
+                if fails:
+                    raise ValueError("A page fails.")
+
         with ThreadPoolExecutor(8) as readers:
 
-            def begin(count: int, **query: str) -> None:
+            def begin(count: int, *, waits: bool = False, fails: bool = False) -> None:
                 for _ in range(count):
-                    page = AppTest.from_string(TURN, default_timeout=30)
-                    page.query_params |= query
-                    readers.submit(page.run)
+                    readers.submit(run, waits=waits, fails=fails)
 
             yield begin
-            numbered.is_enough.set()
+            self.is_enough.set()
 
-    def test_few_compute_at_once_and_the_others_follow(
-        self, numbered: Numbered, begin: Callable[..., None]
-    ) -> None:
+    def test_few_compute_at_once_and_the_others_follow(self, begin: Callable[..., None]) -> None:
         begin(6)
-        wait_until(lambda: len(numbered.inside) == 2, "two compute")
+        wait_until(lambda: len(self.inside) == 2, "two compute")
         time.sleep(0.3)
-        assert len(numbered.inside) == 2
-        numbered.is_enough.set()
-        wait_until(lambda: len(numbered.inside) == 6, "all have computed")
+        assert len(self.inside) == 2
+        self.is_enough.set()
+        wait_until(lambda: len(self.inside) == 6, "all have computed")
 
-    def test_who_waits_for_an_answer_lets_others_compute(
-        self, numbered: Numbered, begin: Callable[..., None]
-    ) -> None:
-        begin(4, waits="yes")
-        wait_until(lambda: len(numbered.inside) == 4, "four wait at once")
+    def test_who_waits_for_an_answer_lets_others_compute(self, begin: Callable[..., None]) -> None:
+        begin(4, waits=True)
+        wait_until(lambda: len(self.inside) == 4, "four wait at once")
         begin(2)
-        wait_until(lambda: len(numbered.inside) == 6, "two compute besides")
+        wait_until(lambda: len(self.inside) == 6, "two compute besides")
 
-    def test_a_page_that_fails_gives_its_turn_back(
-        self, numbered: Numbered, begin: Callable[..., None]
-    ) -> None:
-        numbered.is_enough.set()
-        begin(5, fails="yes")
-        wait_until(lambda: len(numbered.inside) == 5, "all have failed")
+    def test_a_page_that_fails_gives_its_turn_back(self, begin: Callable[..., None]) -> None:
+        self.is_enough.set()
+        begin(5, fails=True)
+        wait_until(lambda: len(self.inside) == 5, "all have failed")
 
 
 class TestLeavingAPageThatReads:
