@@ -18,6 +18,7 @@ from dashboard.data import Cached, Data, Reading, opened
 from dashboard.errors import DataMoved
 from dashboard.notation import Notation
 from dashboard.settings import settings
+from dashboard.telemetry import TRAFFIC, asker, asking, beating
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _MOST_TIMES_AGAIN = 5
 _TIMES_AGAIN = "times_run_again"
+_SHOWN = "page that is shown"
 
 
 # With more threads that compute at once, each waits for the interpreter's lock between any two steps: a hundred readers
@@ -66,6 +68,7 @@ def process_data() -> Data:
     atexit.register(stack.close)
     data = stack.enter_context(opened(settings(), while_waiting))
     stack.enter_context(jobs.working(data, settings()))
+    stack.enter_context(beating("server", data.statistics.process, data.database, settings(), TRAFFIC))
     return data
 
 
@@ -111,13 +114,30 @@ def turn() -> Iterator[None]:
 
 
 @contextmanager
+def shown(path: str) -> Iterator[None]:
+    """What is read in the block, and by fragments and buttons of the page afterwards, is for the page of this path."""
+    st.session_state[_SHOWN] = path
+    with asking(f"page {path}"):
+        yield
+
+
+def _asker() -> str:
+    """The page for which this is run, also where only a part of it is."""
+    if asker() or not get_script_run_ctx(suppress_warning=True):
+        return asker()
+    path = st.session_state.get(_SHOWN)
+    return f"page {path}" if path else ""
+
+
+@contextmanager
 def one_state() -> Iterator[None]:
     """Run the page again if the data changed between the reads of its run, so that its tiles fit together.
 
     Raises DataMoved when that happens time after time.
     """
     try:
-        yield
+        with asking(_asker()):
+            yield
     except DataMoved as error:
         run = _run()
         if run is None:

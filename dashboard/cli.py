@@ -22,7 +22,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from dashboard import advice, embedded, jobs, refresh, reports, telemetry
+from dashboard import advice, doctor, embedded, jobs, logs, refresh, reports, system_state, telemetry
 from dashboard.cache import Reason, open_levels
 from dashboard.catalogue import catalogue
 from dashboard.data import EVER, Data, Frame, connected, opened
@@ -47,6 +47,12 @@ app.add_typer(report, name="report")
 out, err = Console(), Console(stderr=True)
 
 _AS_WIDE_AS_NEEDED = 10_000
+_COLOURS = {
+    advice.Level.GOOD: "green",
+    advice.Level.NOTE: "blue",
+    advice.Level.WARNING: "yellow",
+    advice.Level.BAD: "bold red",
+}
 
 Replace = Annotated[bool, typer.Option("--replace", help="Delete the orders that are there first.")]
 
@@ -64,12 +70,20 @@ def main() -> None:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores that the terminal is closed
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
-        logging.basicConfig(level=settings().log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+        logs.begin(settings())
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        app()
+        with telemetry.asking(f"command {' '.join(_named(sys.argv[1:]))}"):
+            app()
     except DaybookError as error:
         err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
+
+
+def _named(words: list[str]) -> list[str]:
+    """The command without its arguments and options: ``cache warm``."""
+    first, *others = [word for word in words if not word.startswith("-")] or ["help"]
+    is_group = any(group.name == first for group in app.registered_groups)
+    return [first, *others[:1]] if is_group else [first]
 
 
 @app.callback()
@@ -87,13 +101,20 @@ def serve(
     from dashboard import server  # noqa: PLC0415 - nor Streamlit, which takes a second to import
     from dashboard.server.exports import Exports  # noqa: PLC0415
     from dashboard.server.live import LivePages  # noqa: PLC0415
+    from dashboard.server.metrics import metrics_routes  # noqa: PLC0415
+    from dashboard.telemetry.metrics import Metrics  # noqa: PLC0415
 
     chosen = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
     data = pages.process_data()
     _fill_first(data)
     live = LivePages(data, settings().versions_poll_seconds)
+    metrics = Metrics(data.statistics, data.reader.levels.backends, data.database, telemetry.TRAFFIC)
     server.serve(
-        settings().model_copy(update=chosen), {"database": data.check}, live=live, exports=Exports(data)
+        settings().model_copy(update=chosen),
+        {"database": data.check},
+        routes=metrics_routes(metrics),
+        live=live,
+        exports=Exports(data),
     )
 
 
@@ -161,7 +182,11 @@ def refresh_command(
 def worker() -> None:
     """Run jobs until it is told to stop: refreshes after changes, warm-up, reports, retention."""
     chosen = settings().model_copy(update={"worker": "inline"})
-    with _opened() as data, jobs.working(data, chosen):
+    with (
+        _opened() as data,
+        jobs.working(data, chosen),
+        telemetry.beating("worker", data.statistics.process, data.database, settings(), telemetry.TRAFFIC),
+    ):
         signal.signal(signal.SIGINT, signal.default_int_handler)  # that of polars does not end a wait
         err.print("Working (Ctrl-C ends it)")
         with suppress(KeyboardInterrupt, SystemExit):  # once more, it ends without its grace
@@ -182,6 +207,29 @@ def query(
     with _opened() as data:
         frame = data.frame(name, _span(start, end), fresh, **params)
     _WRITERS[row_format](frame)
+
+
+@app.command("doctor")
+def doctor_command(
+    strict: Annotated[bool, typer.Option("--strict", help="Also a warning makes the exit status 1.")] = False,
+) -> None:
+    """Say what is configured, what answers and what is wrong; exit status 1 if something is."""
+    table = Table("setting", "value", title="Set")
+    for setting, value, is_from, _ in system_state.setting_rows(settings()).iter_rows():
+        if is_from == "set":
+            table.add_row(setting, escape(value))
+    if table.rows:
+        out.print(table)
+    found: list[advice.Verdict] = []
+    with connected(settings()) as database:
+        out.print(f"Database: {database}", soft_wrap=True, markup=False, highlight=False)
+        for name, verdicts in doctor.examine(doctor.Patient(settings(), database)):
+            found += verdicts
+            for each in verdicts:
+                said = f"{each.finding} {each.advice}".strip()
+                mark = f"[{_COLOURS[each.level]}]{each.level:<7}[/]"
+                out.print(f"{mark} {name}: {escape(said)}", soft_wrap=True, highlight=False)
+    raise typer.Exit(1 if doctor.is_ill(found, is_strict=strict) else 0)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

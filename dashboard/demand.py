@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -151,6 +151,24 @@ def restored_params(text: str) -> dict[str, object]:
         return {name: _restored(value) for name, value in json.loads(text).items()}
     except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ParameterError(f"The parameters {text} can't be read: another program wrote them.") from error
+
+
+def written_values(values: Sequence[object]) -> str | None:
+    """What a statement's parameters are, as JSON; None if they are too large, or of other types."""
+    try:
+        text = json.dumps([_written(tuple(one) if isinstance(one, list) else one) for one in values])
+    except TypeError:
+        return None
+    return text if len(text) <= MOST_CHARACTERS else None
+
+
+def restored_values(text: str) -> list[object]:
+    """What was written, lists as lists. Raises ParameterError for anything else."""
+    try:
+        found = [_restored(value) for value in json.loads(text)]
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise ParameterError(f"The parameters {text} can't be read: another program wrote them.") from error
+    return [list(value) if isinstance(value, tuple) else value for value in found]
 
 
 def _written(value: object) -> object:

@@ -35,6 +35,10 @@ page = st.navigation(
         ],
         "Operations": [
             st.Page("../pages/ops/freshness.py", title="Freshness", icon=":material/update:"),
+            st.Page("../pages/ops/cache.py", title="Cache", icon=":material/bolt:"),
+            st.Page("../pages/ops/slow_queries.py", title="Slow queries", icon=":material/hourglass_bottom:"),
+            st.Page("../pages/ops/database.py", title="Database", icon=":material/database:"),
+            st.Page("../pages/ops/system.py", title="System", icon=":material/memory:"),
         ],
     }
 )

@@ -27,6 +27,7 @@ WHOLE_UNITS_FROM = 10_000
 """Amounts from here up are written without cents where space is short."""
 
 _UNITS = (("s", 1), ("min", 60), ("h", 3_600), ("days", 86_400))
+_SIZES = (("B", 1), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12))
 _AXIS_STEPS = 5
 _LEAST_SHOWN = 2  # of a unit that is not the smallest: 90 minutes are 90 min, not 2 h
 
@@ -37,9 +38,11 @@ class Format(StrEnum):
     MONEY = "money"
     COUNT = "count"
     SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
     SHARE = "share"
     SCORE = "score"
     DAYS = "days"
+    BYTES = "bytes"
 
 
 _DECIMALS = {Format.SCORE: 2, Format.DAYS: 1}
@@ -75,8 +78,12 @@ class Notation:
             return format_currency(value, self.currency, locale=self.locale)
         if kind is Format.SECONDS:
             return self.duration(float(value))
+        if kind is Format.BYTES:
+            return self.size(float(value))
         if kind is Format.SHARE:
             return self.portion(float(value))
+        if kind is Format.MILLISECONDS:
+            return self.duration(float(value) / 1_000)
         if kind in _DECIMALS:
             return self._plain(value, _DECIMALS[kind]) + (" days" if kind is Format.DAYS else "")
         return format_decimal(value, locale=self.locale)
@@ -115,6 +122,14 @@ class Notation:
         if seconds < 10:  # noqa: PLR2004 - from here up there is no need for any
             return f"{format_decimal(float(f'{seconds:.2g}'), locale=self.locale)} s"
         return self._in_whole_units(seconds)
+
+    def size(self, size_bytes: float | None) -> str:
+        """Three digits of a number of bytes, in powers of a thousand: ``812 B``, ``1.25 MB``; may be negative."""
+        if size_bytes is None:
+            return MISSING
+        fitting = [one for one in _SIZES if abs(size_bytes) >= 0.9995 * one[1]]
+        unit, length = fitting[-1] if fitting else _SIZES[0]
+        return f"{format_decimal(float(f'{size_bytes / length:.3g}'), locale=self.locale)} {unit}"
 
     def ago(self, seconds: float) -> str:
         """How long ago: ``just now``, ``12 s ago``, ``3 min ago``."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from dashboard.database import Database, Writer
 from dashboard.errors import NameTaken, ViewError
-from dashboard.freshness.part import asked, begin
+from dashboard.parts import asked, begin
 
 PAGES = ("/", "/sales", "/explore", "/products", "/customers", "/reports")
 """Paths of the pages that can be saved: their address says all that they show."""

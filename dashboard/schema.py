@@ -1,6 +1,7 @@
 """Bringing a database to what this program expects: rights, migrations, the reader's role, the views."""
 
 import logging
+from dataclasses import dataclass
 
 import polars as pl
 import sqlalchemy as sa
@@ -56,6 +57,32 @@ _GRANTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """Which migration a database is at, None for none, and which one this program expects."""
+
+    current: str | None
+    expected: str
+    known: frozenset[str]
+
+    @property
+    def is_current(self) -> bool:
+        return self.current == self.expected
+
+    @property
+    def is_known(self) -> bool:
+        return self.current in self.known
+
+
+def state(database: Database) -> State:
+    """How far a database is migrated; changes nothing. Raises DatabaseError."""
+    scripts = ScriptDirectory(str(ROOT / "migrations"))
+    with database.writer() as writer:
+        current = _revision(writer)
+    known = frozenset(script.revision for script in scripts.walk_revisions())
+    return State(current, scripts.get_current_head() or "none", known)
+
+
 def prepare(database: Database, tracking: str = "triggers") -> None:
     """Make the database ready to be read: migrated, with its views, every query checked against it.
 
@@ -80,6 +107,7 @@ def check_queries(database: Database, known: Catalogue) -> None:
     with database.snapshot() as snapshot:
         for query in known.queries.values():
             try:
+                snapshot.tune(query.settings)
                 prepared = snapshot.prepare(query.sql)
             except StatementRefused as refused:
                 line = query.line_at(refused.position or 0)

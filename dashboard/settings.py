@@ -100,6 +100,16 @@ class Settings(BaseSettings):
         90, gt=0, description="Age at which the history of refreshes is deleted."
     )
     keep_reports_days: int = Field(90, gt=0, description="Age at which reports are deleted.")
+    keep_relation_sizes_days: int = Field(
+        180, gt=0, description="Age at which the record of the sizes of tables and indexes is deleted."
+    )
+    unused_index_days: int = Field(
+        14, gt=0, description="Time for which an index has to be unused before operators are told to drop it."
+    )
+    long_statement_seconds: Seconds = Field(
+        60.0,
+        description="Time from which operators are told of a statement that runs, or of a transaction that is idle.",
+    )
 
     cache: Literal["auto", "memory", "null"] = Field(
         "auto",
@@ -143,6 +153,15 @@ class Settings(BaseSettings):
     statistics_flush_seconds: Seconds = Field(
         5.0, description="Time between two writes of a process's read statistics to the database."
     )
+    slow_statement_seconds: Seconds = Field(
+        1.0, description="A statement for a reader that waits and runs for longer is written down as slow."
+    )
+    heartbeat_seconds: float = Field(
+        15.0,
+        gt=0,
+        le=30,
+        description="Time between two signs of life of a server or worker, for the System page.",
+    )
     warm_up_seconds: float = Field(
         30.0,
         ge=0,
@@ -152,6 +171,9 @@ class Settings(BaseSettings):
 
     demo_orders: int = Field(100_000, gt=0, description="Orders in the demo shop of a first start.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="text: lines for people. json: one object a line, for programs."
+    )
 
     @field_validator("data_dir")
     @classmethod

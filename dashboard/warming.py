@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -67,12 +67,19 @@ class _Counted(NamedTuple):
     reads: int
 
 
-def warm_up(data: Data, *, budget_seconds: float, cancellation: Cancellation | None = None) -> WarmUp:
+def warm_up(
+    data: Data,
+    *,
+    budget_seconds: float,
+    cancellation: Cancellation | None = None,
+    queries: Collection[str] | None = None,
+) -> WarmUp:
     """Read what people asked most in the last ``PAST_DAYS``, as they would ask it now, so that it is cached.
 
     One read at a time, the most frequent first, and none is begun after ``budget_seconds``; the one under way ends as
     any other does, at the latest by ``statement_timeout_seconds``, since people may be waiting for it by now. One that
     fails does not stop the others; a database that can't be reached any more does. They count as nobody's reads.
+    Of ``queries`` only, if there are any given.
     Raises DatabaseError if it can't be read what people asked, and StatementCancelled once it is given up.
     """
     started = time.monotonic()
@@ -80,6 +87,8 @@ def warm_up(data: Data, *, budget_seconds: float, cancellation: Cancellation | N
     if any(isinstance(backend, NullCache) for backend in data.reader.levels.backends):
         return WarmUp()
     counted, gone = _counted(data)
+    if queries is not None:
+        counted = [one for one in counted if one.asked.query in queries]
     questions = _as_asked_now(counted, data.reading(is_asked=False).extent())[:MOST_QUESTIONS]
     outcomes: Counter[_Outcome] = Counter()
     for asked in questions:

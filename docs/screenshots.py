@@ -16,6 +16,10 @@ PAGES = {
     "customers": "/customers",
     "reports": "/reports",
     "freshness": "/freshness",
+    "cache": "/cache",
+    "slow_queries": "/slow_queries",
+    "database": "/database",
+    "system": "/system",
 }
 WAIT_MS = 60_000
 MARGIN_PX = 32

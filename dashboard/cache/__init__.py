@@ -3,8 +3,9 @@
 from functools import partial
 
 from dashboard.cache.blocks import blocks, months, runs
-from dashboard.cache.contract import Backend, Locks, Miss, Reason, Stats
+from dashboard.cache.contract import Backend, Fault, Locks, Miss, Reason, Stats
 from dashboard.cache.disk import DiskStore
+from dashboard.cache.inspection import BUDGET_SECONDS, Entry, Inspection, Server, SlowCommand, TagUse
 from dashboard.cache.key import Key, Part, key
 from dashboard.cache.levels import Hit
 from dashboard.cache.memory import MemoryCache
@@ -15,15 +16,22 @@ from dashboard.cache.value import Value
 from dashboard.settings import Settings
 
 __all__ = [
+    "BUDGET_SECONDS",
     "Backend",
+    "Entry",
+    "Fault",
     "Hit",
+    "Inspection",
     "Key",
     "Locks",
     "Miss",
     "Part",
     "Reader",
     "Reason",
+    "Server",
+    "SlowCommand",
     "Stats",
+    "TagUse",
     "Value",
     "blocks",
     "key",

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from dashboard.cache.inspection import Inspection
 from dashboard.cache.key import Key
 from dashboard.cache.value import Value
 
@@ -36,6 +38,13 @@ class Locks(NamedTuple):
     owners: Mapping[Key, bytes]  # the tokens under which others hold theirs
 
 
+class Fault(NamedTuple):
+    """What went wrong with a store last, and when, with a time zone."""
+
+    at: datetime
+    problem: str
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """One process's traffic since its start, and what the backend holds for all (None: it did not say)."""
@@ -50,6 +59,8 @@ class Stats:
     size_bytes: int | None = None
     max_bytes: int | None = None
     advice: str | None = None
+    last_fault: Fault | None = None
+    version: str | None = None  # of the server below
 
 
 class Backend(Protocol):
@@ -85,6 +96,12 @@ class Backend(Protocol):
 
     def stats(self) -> Stats:
         """Counts of this process and the store's size; may take a round trip."""
+
+    def inspect(self, budget_seconds: float) -> Inspection | None:
+        """What is stored, by tag, and what the store tells of itself, as far as the time allows.
+
+        None while it does not answer. Some round trips; no reader's way.
+        """
 
     def close(self) -> None:
         """Let go of connections and files. The values stay."""

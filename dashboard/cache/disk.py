@@ -11,6 +11,8 @@ from typing import NamedTuple
 import diskcache
 from diskcache.core import DBNAME, MODE_RAW
 
+from dashboard.cache.disk_inspection import inspected
+from dashboard.cache.inspection import Inspection
 from dashboard.cache.key import Key
 from dashboard.cache.shared import Shared
 from dashboard.cache.store import Item, Stored, StoreFull, Usage
@@ -132,6 +134,9 @@ class DiskStore:
     def usage(self) -> Usage:
         cache = self._cache()
         return Usage(len(cache), cache.volume(), self._max_bytes)
+
+    def inspect(self, budget_seconds: float) -> Inspection:
+        return inspected(self._cache()._con, budget_seconds)
 
     def reset(self, error: Exception) -> None:
         """Let go of the file, and remove it if it is damaged and still the one that was opened."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 from dashboard.cache.contract import Locks, Miss, Reason, Stats
+from dashboard.cache.inspection import Entry, Inspection, Tally
 from dashboard.cache.key import Key
 from dashboard.cache.latest import Latest
 from dashboard.cache.value import Value
@@ -95,6 +96,29 @@ class MemoryCache:
                 size_bytes=self._size_bytes,
                 max_bytes=self._max_bytes,
             )
+
+    def inspect(self, budget_seconds: float) -> Inspection:  # noqa: ARG002 - it takes milliseconds
+        now = time.time()
+        with self._guard:
+            kept = [*self._kept.items()]
+        tally = Tally(len(kept))
+        tally.add(
+            Entry(
+                key.tag,
+                str(key),
+                one.size_bytes,
+                now - one.value.created.timestamp(),
+                max(0.0, one.ends + self._keep_stale_seconds - now),
+            )
+            for key, one in kept
+        )
+        oldest = min((one.value.created.timestamp() for _, one in kept), default=None)
+        return Inspection(
+            tags=tally.tags,
+            biggest=tally.biggest,
+            seen=tally.seen,
+            oldest_seconds=None if oldest is None else now - oldest,
+        )
 
     def close(self) -> None:
         pass

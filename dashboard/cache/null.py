@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from dashboard.cache.contract import Locks, Miss, Reason, Stats
+from dashboard.cache.inspection import Inspection
 from dashboard.cache.key import Key
 from dashboard.cache.value import Value
 
@@ -33,6 +34,9 @@ class NullCache:
 
     def stats(self) -> Stats:
         return Stats(self.name, misses=dict(self._misses), entries=0, size_bytes=0, max_bytes=0)
+
+    def inspect(self, budget_seconds: float) -> Inspection:  # noqa: ARG002 - the contract's
+        return Inspection()
 
     def close(self) -> None:
         pass

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -119,7 +120,8 @@ class Reader:
 
     def _start(self, flight: Flight, answers: Callable[[Flight], Mapping[Key, Landed]]) -> None:
         try:
-            self._threads.submit(self._fly, flight, answers)
+            # For whom it is computed is known there as it is here.
+            self._threads.submit(copy_context().run, self._fly, flight, answers)
         except RuntimeError as error:  # closed, or no thread to be had
             self._flights.land(flight, error)  # or whoever joined it would wait for ever
             raise

@@ -10,7 +10,9 @@ from typing import Any
 from redis.cluster import RedisCluster
 from redis.exceptions import OutOfMemoryError, ResponseError
 
+from dashboard.cache.inspection import Inspection
 from dashboard.cache.key import Key
+from dashboard.cache.redis_inspection import Inspecting
 from dashboard.cache.redis_url import Connection
 from dashboard.cache.shared import Shared
 from dashboard.cache.store import Item, Stored, StoreFull, Usage
@@ -79,6 +81,7 @@ class RedisStore:
         try:
             memory = {name: node.info("memory") for name, node in nodes.items()}
             entries = sum(node.dbsize() for node in nodes.values())
+            server = next(iter(nodes.values())).info("server")
         except ResponseError:
             return None  # hosted servers may forbid the question
         limits = [of_node["maxmemory"] for of_node in memory.values()]
@@ -87,7 +90,11 @@ class RedisStore:
             size_bytes=sum(of_node["used_memory"] for of_node in memory.values()),
             max_bytes=sum(limits) if all(limits) else None,
             advice=advice(memory, self._max_bytes),
+            version=_version(server),
         )
+
+    def inspect(self, budget_seconds: float) -> Inspection:
+        return Inspecting(_nodes(self._shared.get().client), budget_seconds).inspection()
 
     def reset(self, error: Exception) -> None:  # noqa: ARG002 - the protocol's
         """Connect anew next time: what still arrives on the old connections belongs to other questions."""
@@ -195,6 +202,14 @@ def _by_tag(keys: Sequence[Key]) -> dict[str, list[Key]]:
     for key in keys:
         by_tag[key.tag].append(key)
     return by_tag
+
+
+def _version(server: Mapping[str, Any]) -> str | None:
+    """``Valkey 9.1.2``, from a server's answer to INFO server."""
+    for name in ("Valkey", "Redis"):
+        if version := server.get(f"{name.lower()}_version"):
+            return f"{name} {version}"
+    return None
 
 
 def _milliseconds(seconds: float) -> int:

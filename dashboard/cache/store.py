@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from dashboard.cache import latest, value
 from dashboard.cache.breaker import Breaker
-from dashboard.cache.contract import Locks, Miss, Reason, Stats
+from dashboard.cache.contract import Fault, Locks, Miss, Reason, Stats
+from dashboard.cache.inspection import Inspection
 from dashboard.cache.keeper import Keeper
 from dashboard.cache.key import Key
 from dashboard.cache.latest import Latest
@@ -54,6 +55,7 @@ class Usage(NamedTuple):
     size_bytes: int
     max_bytes: int | None
     advice: str | None = None
+    version: str | None = None
 
 
 class Store(Protocol):
@@ -82,6 +84,9 @@ class Store(Protocol):
 
     def usage(self) -> Usage | None:
         """None if the store does not tell."""
+
+    def inspect(self, budget_seconds: float) -> Inspection:
+        """What is stored, and what the store tells of itself; what it refuses to tell is a gap."""
 
     def reset(self, error: Exception) -> None:
         """After a fault: drop what may be broken, so that the next call starts afresh."""
@@ -112,6 +117,7 @@ class StoreCache:
         self._keeper = Keeper()
         self._counts = _Counts(0, 0, Counter(), Counter())
         self._counting = threading.Lock()
+        self._last_fault: Fault | None = None
 
     def get_many(self, keys: Sequence[Key]) -> list[Value | Miss]:
         stored = self._read(keys)
@@ -174,8 +180,19 @@ class StoreCache:
                 stored=self._counts.stored,
                 faults=dict(self._counts.faults),
                 is_available=not self._breaker.is_open,
+                last_fault=self._last_fault,
                 **(usage._asdict() if usage else {}),
             )
+
+    def inspect(self, budget_seconds: float) -> Inspection | None:
+        """A fault here shuts no reader out: what they need is asked for by themselves."""
+        if self._breaker.is_open:
+            return None
+        try:
+            return self._store.inspect(budget_seconds)
+        except Exception as error:
+            self._count_fault(error)
+            return None
 
     def close(self) -> None:
         self._keeper.close()
@@ -240,6 +257,7 @@ class StoreCache:
     def _count_fault(self, error: Exception) -> None:
         with self._counting:
             self._counts.faults[type(error).__name__] += 1
+            self._last_fault = Fault(datetime.now(UTC), str(error) or type(error).__name__)
 
     def _count_found(self, found: list[Value | Miss]) -> None:
         with self._counting:

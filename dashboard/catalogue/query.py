@@ -12,6 +12,7 @@ from sqlglot import Token, exp
 from dashboard.catalogue import sql
 from dashboard.catalogue.parameter import ParameterType, as_type, declared_parameters, has_window
 from dashboard.catalogue.source import Source, listed, read_source
+from dashboard.catalogue.tuning import tuning
 from dashboard.errors import CatalogueError, ParameterError
 
 TTL_CLASSES = ("default", "analytics", "session")
@@ -25,7 +26,8 @@ class Query:
     column by which the answer for a range is the concatenation of its months' answers; of one that ``is_large``,
     the months of a year are not kept together as well. ``categories`` are columns with few different texts, which
     frames hold as numbers with a dictionary. One that ``is_of_days`` looks at no rows but those from start to end, so
-    changes of other days are none of its business.
+    changes of other days are none of its business. ``settings`` are names and values of PostgreSQL's, for its statement
+    alone.
     """
 
     name: str
@@ -41,6 +43,16 @@ class Query:
     first_line: int
     is_large: bool = False
     is_of_days: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def statement(self) -> str:
+        """The SQL with its name, by which it is found among all that PostgreSQL runs.
+
+        At both ends: PostgreSQL 18 counts a statement without the comments before it, and of a long one that runs it
+        shows the beginning only.
+        """
+        return f"/* {self.name} */ {self.sql}\n/* {self.name} */"
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -89,6 +101,7 @@ def read_query(path: Path, folder: Path) -> Query:
         is_large=is_large,
         categories=_categories(source, tree),
         first_line=source.first_line,
+        settings=tuning(source),
     )
 
 

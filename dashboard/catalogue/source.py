@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dashboard.errors import CatalogueError
 
-HEADERS = ("reads", "params", "split", "ttl", "categories")
+HEADERS = ("reads", "params", "split", "ttl", "categories", "set")
 
 
 @dataclass(frozen=True, slots=True)

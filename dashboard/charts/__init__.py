@@ -6,8 +6,10 @@ from dashboard.charts.columns import columns
 from dashboard.charts.contributions import contributions
 from dashboard.charts.durations import durations
 from dashboard.charts.heat import heat, said
+from dashboard.charts.latencies import latencies
 from dashboard.charts.lines import INCOMPLETE, lines
 from dashboard.charts.look import BEFORE, CONFIG, FAILED, NOW, plain, still
+from dashboard.charts.outcomes import outcomes
 from dashboard.charts.pareto import pareto
 from dashboard.charts.ranking import ranking
 from dashboard.charts.timeline import timeline
@@ -25,7 +27,9 @@ __all__ = [
     "durations",
     "heat",
     "histogram",
+    "latencies",
     "lines",
+    "outcomes",
     "pareto",
     "plain",
     "ranking",

@@ -1,5 +1,6 @@
 """The one door through which pages, commands, reports and exports read."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -20,7 +21,7 @@ from dashboard.data.streaming import Stream, counted, streamed
 from dashboard.database import Cancellation, Database
 from dashboard.errors import DatabaseUnavailable
 from dashboard.settings import Settings
-from dashboard.telemetry import Statistics
+from dashboard.telemetry import Statistics, asker
 from dashboard.versions import KnownVersions, Versions, invalidate, listening, read_versions
 from dashboard.window import Span
 
@@ -43,6 +44,7 @@ __all__ = [
     "opened",
 ]
 
+log = logging.getLogger(__name__)
 
 _COMPUTED_PART = 8  # of as much memory as the cache may take, besides
 
@@ -62,13 +64,13 @@ class Data:
         self.database = database
         self.known = KnownVersions(database, settings.versions_poll_seconds)
         self.reader = Reader(backends, settings, while_waiting)
-        self.statistics = Statistics()
+        self.statistics = Statistics(slow_seconds=settings.slow_statement_seconds)
         self.renewals = 0  # after each, what was derived from answers is derived anew
         # Checking a question takes as long as finding its answer in memory.
         self.plain_question = lru_cache(4_096)(lambda name, span: question(known[name], span, {}))
         self.settings = settings
         self.computed = Computed(settings.cache_memory_max_bytes // _COMPUTED_PART)
-        self._source = Source(database, self.known, known[DAYS].sql)
+        self._source = Source(database, self.known, known[DAYS].sql, self.statistics.statements)
         self._gatherer = Gatherer(self.reader, self._source)
 
     def reading(self, *, is_asked: bool = True) -> Reading:
@@ -134,8 +136,15 @@ class Data:
         """Count a read of a query, or of a cached function, that began at ``started``; None is one that failed."""
         elapsed_ms = (time.perf_counter() - started) * 1_000
         if found is None:
+            log.debug(
+                "read %s failed after %.2f ms, for %s", tag, elapsed_ms, asker() or "nobody in particular"
+            )
             self.statistics.record(tag, ERROR, elapsed_ms=elapsed_ms)
             return
+        if log.isEnabledFor(logging.DEBUG):
+            said = f"{found.source} {found.reason}".rstrip()
+            whom = asker() or "nobody in particular"
+            log.debug("read %s from %s in %.2f ms, for %s", tag, said, elapsed_ms, whom)
         self.statistics.record(
             tag,
             found.source,

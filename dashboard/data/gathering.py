@@ -34,6 +34,7 @@ class Found(NamedTuple):
     saved_ms: float = 0.0
     is_of_one_state: bool = True  # else the data got a new version while the answer was put together
     is_as_asked: bool = True  # else it is of a newer state, if of one
+    name: Key | None = None  # of the whole answer, if it was found by that
 
     def after(self, earlier: "Found | None") -> "Found":
         """With what an earlier attempt cost, which read the database and found a newer state there."""
@@ -65,7 +66,7 @@ class Gatherer:
         """
         whole = question.key(question.span, versions)
         if not is_fresh and (value := self.reader.recall(whole)) is not None:
-            return Found(value, self.reader.levels.backends[0].name, saved_ms=value.database_ms)
+            return Found(value, self.reader.levels.backends[0].name, saved_ms=value.database_ms, name=whole)
         gathering = _Gathering(self, question, versions, ttl_seconds)
         try:
             gathering.gather(is_fresh=is_fresh)

@@ -10,6 +10,7 @@ from dashboard.cache import Key, blocks, key, months
 from dashboard.catalogue import Query
 from dashboard.data.answer import Asked
 from dashboard.errors import ParameterError
+from dashboard.telemetry import Block, Recorded, block_name
 from dashboard.versions import Versions
 from dashboard.window import EARLIEST, LATEST, Span
 
@@ -46,6 +47,16 @@ class Question:
     def whole(self, part: Part) -> Key:
         """The key of a part, of no version in particular."""
         return _key(self.query.name, self.query.sql, self.values, part)
+
+    def recorded(self, versions: Versions) -> Recorded:
+        """Of what its answer is put together, in a state of the data."""
+        blocks = []
+        for part in self.parts():
+            months = [one for one in parts_of(part) if one != part]
+            names = [block_name(*self.key(one, versions)[1:]) for one in (part, *months)]
+            blocks.append(Block(names[0], tuple(names[1:])))
+        name = block_name(*self.key(self.span, versions)[1:])
+        return Recorded(name, self.query.name, self.query.ttl, tuple(blocks))
 
     def values_for(self, part: Part) -> list[Any]:
         """What PostgreSQL is given for a part."""

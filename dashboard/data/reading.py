@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.cache import Key, Part, Value, key
 from dashboard.catalogue import Catalogue, Query
-from dashboard.data.answer import STALE, Asked, Extent, Frame, Provenance
+from dashboard.data.answer import DATABASE, STALE, Asked, Extent, Frame, Provenance
 from dashboard.data.computed import S
 from dashboard.data.gathering import Found
 from dashboard.data.question import Question, question
@@ -235,6 +235,16 @@ class Reading:
             found = self._data.find(asked, versions, is_fresh=is_fresh)
             if found.source == STALE:
                 return found
+            self._data.statistics.recording.count(
+                found.name or asked.key(asked.span, versions),
+                versions.newest,
+                is_fresh,
+                self._is_asked,
+                found.source != DATABASE,
+                found.value.database_ms,
+                asked.recorded,
+                versions,
+            )
             found = found.after(earlier)
             if not found.is_as_asked:
                 self._versions = None

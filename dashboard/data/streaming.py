@@ -29,12 +29,17 @@ class Stream:
 def streamed(source: Source, asked: Question, count: str, cancellation: Cancellation) -> Iterator[Stream]:
     """An answer, to be taken within the block; ``count`` is SQL of the same parameters that says how many rows."""
     values = asked.values_for(None)
-    with source.database.long_snapshot(cancellation) as snapshot:
+    with (
+        source.log.course(asked.query, values) as course,
+        source.database.long_snapshot(cancellation) as snapshot,
+    ):
+        course.placed()
         created = datetime.now(UTC)
         version = read_versions(snapshot).of(asked.query.tags)
         through = snapshot.frame(source.extent_sql)["last_day"][0]
+        snapshot.tune(asked.query.settings)
         rows = snapshot.frame(count, values).item()
-        frames = snapshot.frames(asked.query.sql, values)
+        frames = snapshot.frames(asked.query.statement, values)
         yield Stream(frames, rows, Provenance(DATABASE, version, created, through, 0.0, (asked.asked,)))
 
 

@@ -13,6 +13,7 @@ from dashboard.database import notices
 from dashboard.database.cancellation import Cancellation, Stopper
 from dashboard.database.faults import BUSY, Conflict, LockTaken, explained
 from dashboard.database.places import Places
+from dashboard.database.pools import Pool
 from dashboard.database.snapshot import Prepared, Snapshot, StatementRefused
 from dashboard.errors import SettingsError
 from dashboard.settings import Settings
@@ -23,6 +24,7 @@ __all__ = [
     "Conflict",
     "Database",
     "LockTaken",
+    "Pool",
     "Prepared",
     "Snapshot",
     "StatementRefused",
@@ -211,6 +213,20 @@ class Database:
             for option in pq.Conninfo.parse(_conninfo(self._url).encode())
             if option.envvar and option.val
         }
+
+    def pools(self) -> tuple[Pool, ...]:
+        """What of this process's places and connections is in use at the moment."""
+        connections = (
+            Pool(f"{name} connections", pool.checkedout(), pool.size())
+            for name, pool in (("reading", self._readers.pool), ("writing", self._writers.pool))
+            if isinstance(pool, sa.QueuePool)
+        )
+        return (
+            self._statements.pool("statements"),
+            self._long_reads.pool("exports"),
+            self._quick_reads.pool("quick reads"),
+            *connections,
+        )
 
     def close(self) -> None:
         """Close all connections that nobody uses."""

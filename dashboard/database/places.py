@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dashboard.database.cancellation import Cancellation
+from dashboard.database.pools import Pool
 from dashboard.errors import DatabaseUnavailable
 
 
@@ -13,11 +14,16 @@ class Places:
     """A number of places. Who finds none free waits in line for a time, and then gets DatabaseUnavailable."""
 
     def __init__(self, number: int, wait_seconds: float, when_taken: str) -> None:
-        self._free = number
+        self._number = self._free = number
         self._wait_seconds = wait_seconds
         self._when_taken = when_taken
         self._line: deque[object] = deque()
         self._changed = threading.Condition()
+
+    def pool(self, name: str) -> Pool:
+        """How many are taken, and who waits."""
+        with self._changed:
+            return Pool(name, self._number - self._free, self._number, len(self._line))
 
     @contextmanager
     def taken(self, cancellation: Cancellation) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """Reads: SQL in, polars frames out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,9 @@ from dashboard.errors import DatabaseError
 
 ROWS_A_FRAME = 10_000
 
+_PARAMETERS = """
+SELECT coalesce(cardinality(parameter_types), 0) FROM pg_prepared_statements WHERE name = 'daybook_plan'
+"""
 _DIGITS = 38  # of polars' decimals
 _DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "bool": pl.Boolean,
@@ -84,6 +87,41 @@ class Snapshot:
             while len(taken) == rows:
                 if taken := cursor.fetchmany(rows):
                     yield _frame(taken, schema)
+
+    def tune(self, settings: Iterable[tuple[str, str]]) -> None:
+        """Give settings of PostgreSQL, by name and value, to the statements of this snapshot: they end with it."""
+        for setting in settings:
+            self._connection.execute("SELECT set_config(%s, %s, true)", setting)
+
+    def plan(self, sql: str, params: Sequence[object], *, is_measured: bool) -> Any:
+        """How PostgreSQL answers a statement, as EXPLAIN tells it in JSON; ``is_measured``: it runs for that."""
+        options = "ANALYZE, BUFFERS, SETTINGS" if is_measured else "SETTINGS"
+        with psycopg.RawCursor(self._connection, row_factory=tuple_row) as cursor:
+            cursor.execute(f"EXPLAIN ({options}, VERBOSE, FORMAT JSON) {sql}", params, binary=True)
+            [(plan,)] = cursor.fetchall()
+        return plan
+
+    def generic_plan(self, sql: str) -> Any:
+        """The same of one statement whose parameters ``$1``, ``$2``, … are not known, without running it.
+
+        What PostgreSQL 16 has GENERIC_PLAN for; this way it does so in all versions. Sent with ``binary``, it takes
+        no second statement behind a semicolon.
+        """
+        try:
+            with (
+                self._connection.transaction(),
+                psycopg.RawCursor(self._connection, row_factory=tuple_row) as cursor,
+            ):
+                cursor.execute(f"PREPARE daybook_plan AS {sql}", binary=True)
+                [(number,)] = cursor.execute(_PARAMETERS).fetchall()
+                nulls = f"({', '.join(['NULL'] * number)})" if number else ""
+                self.tune([("plan_cache_mode", "force_generic_plan")])
+                cursor.execute(f"EXPLAIN (VERBOSE, SETTINGS, FORMAT JSON) EXECUTE daybook_plan{nulls}")
+                [(plan,)] = cursor.fetchall()
+        finally:  # it would outlive the transaction
+            if self._connection.info.transaction_status is pq.TransactionStatus.INTRANS:
+                self._connection.execute("DEALLOCATE ALL")
+        return plan
 
     def share(self, table: str) -> None:
         """Keep others from locking a table exclusively. Before the first read, which fixes what is seen."""

@@ -11,9 +11,9 @@ from dashboard.database import Database
 from dashboard.errors import DatabaseError
 from dashboard.freshness import jobs, sources, views
 from dashboard.freshness.jobs import ACTIVE, STATUSES, Doing, Job, Jobs, pause_seconds
-from dashboard.freshness.part import Part, begin, part
 from dashboard.freshness.sources import Source, Sources
 from dashboard.freshness.views import REFRESHES, Known, Status, ViewState
+from dashboard.parts import Part, begin, part
 
 __all__ = [
     "ACTIVE",

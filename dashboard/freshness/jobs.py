@@ -10,7 +10,7 @@ import polars as pl
 
 from dashboard.catalogue import catalogue
 from dashboard.database import Snapshot
-from dashboard.freshness.part import asked
+from dashboard.parts import asked
 
 JOBS = 200
 """So many of the last jobs are read."""

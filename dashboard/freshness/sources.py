@@ -7,7 +7,7 @@ import polars as pl
 from dashboard.changes import SOURCES
 from dashboard.changes.triggers import TRIGGERS
 from dashboard.database import Snapshot
-from dashboard.freshness.part import asked
+from dashboard.parts import asked
 
 
 @dataclass(frozen=True, slots=True)

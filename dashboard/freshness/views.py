@@ -11,7 +11,7 @@ import polars as pl
 from dashboard.catalogue import catalogue
 from dashboard.changes import Backlog
 from dashboard.database import Snapshot
-from dashboard.freshness.part import asked
+from dashboard.parts import asked
 from dashboard.versions import read_versions
 
 REFRESHES = 60

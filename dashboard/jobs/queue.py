@@ -16,6 +16,7 @@ from dashboard.jobs.attempts import HEARTBEAT_SECONDS, MOST_ATTEMPTS, STALLED_SE
 from dashboard.jobs.requesting import PRIORITIES
 from dashboard.jobs.tasks import BODIES, Work, schedule
 from dashboard.settings import Settings
+from dashboard.telemetry import asking
 
 # A refresh shall not wait for warm-up and retention.
 _CONCURRENCY = 4
@@ -44,7 +45,7 @@ async def work(data: Data, settings: Settings, attempts: Attempts) -> None:
     """
     app = App(connector=PsycopgConnector(configure=_find_tables))  # of the connection that listens
     for name, body in BODIES.items():
-        run = _runner(partial(_run, body, data, settings), attempts)
+        run = _runner(partial(_run, name, body, data, settings), attempts)
         task = app.task(name=name, priority=PRIORITIES[name], retry=Retry(), pass_context=True)(run)
         if cron := schedule(settings).get(name):
             app.periodic(cron=cron)(task)
@@ -62,13 +63,15 @@ async def work(data: Data, settings: Settings, attempts: Attempts) -> None:
 
 
 def _run(
+    name: str,
     body: Callable[..., None],
     data: Data,
     settings: Settings,
     arguments: dict[str, Any],
     cancellation: Cancellation,
 ) -> None:
-    body(Work(data, settings, cancellation), **arguments)
+    with asking(f"job {name}"):
+        body(Work(data, settings, cancellation), **arguments)
 
 
 def _runner(

@@ -9,7 +9,15 @@ from dashboard.errors import ParameterError
 from dashboard.job_tables import FIND_TABLES
 from dashboard.window import Window
 
-PRIORITIES = {"refresh": 10, "report": 8, "warm_up": 5, "full_refresh": 0, "retention": 0}
+PRIORITIES = {
+    "refresh": 10,
+    "report": 8,
+    "warm_up": 5,
+    "full_refresh": 0,
+    "count_statements": 0,
+    "retention": 0,
+    "relation_sizes": 0,
+}
 """The tasks, each with its jobs' priority: of those that are queued, the highest runs first."""
 
 # One asks at a time. Two would run into a unique index, of which PostgreSQL's log tells as an error.

@@ -2,10 +2,12 @@
 
 import logging
 
-from dashboard import reports, telemetry
+from dashboard import reports, statements, telemetry
 from dashboard.database import Database
+from dashboard.database_state import prune_sizes
 from dashboard.job_tables import FIND_TABLES
 from dashboard.settings import Settings
+from dashboard.telemetry import heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,10 @@ DELETE FROM dashboard.refreshes WHERE finished_at < now() - %(days)s * interval 
 
 
 def delete_old(database: Database, settings: Settings) -> None:
-    """Delete old jobs, refreshes, reports and statistics of reads. What people have numbers for stays for good."""
+    """Delete old jobs, refreshes, reports, sizes of tables and statistics of reads.
+
+    What people have numbers for stays for good.
+    """
     with database.writer() as writer:
         writer.execute(FIND_TABLES)  # the triggers on jobs need it, too
         jobs = writer.execute(_JOBS, {"days": settings.keep_jobs_days})
@@ -34,5 +39,8 @@ def delete_old(database: Database, settings: Settings) -> None:
     with database.writer() as writer:
         refreshes = writer.execute(_REFRESHES, {"days": settings.keep_refreshes_days})
         old_reports = reports.delete_old(writer, settings.keep_reports_days)
+        statements.prune(writer)
+        prune_sizes(writer, settings.keep_relation_sizes_days)
+        heartbeat.prune(writer)
     telemetry.prune(database)
     log.info("deleted %d old jobs, %d old refreshes and %d old reports", jobs, refreshes, old_reports)

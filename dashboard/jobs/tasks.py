@@ -3,17 +3,21 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
-from dashboard import reports
+from dashboard import reports, statements
 from dashboard.catalogue import View, catalogue
 from dashboard.data import Data
 from dashboard.database import Cancellation
+from dashboard.database_state import take_sizes
 from dashboard.errors import RefreshFailed
 from dashboard.jobs.requesting import request
 from dashboard.jobs.retention import delete_old
 from dashboard.notation import Notation
 from dashboard.refresh import refresh_pending
 from dashboard.settings import Settings
+from dashboard.telemetry import TRAFFIC
 from dashboard.warming import warm_up
 
 _PAUSE_SECONDS = 0.5
@@ -55,6 +59,8 @@ def _refresh(work: Work, reason: str, views: Iterable[View]) -> None:
         has_changed = has_changed or any(each.months_changed for each in done)
         errors |= {each.view: each.error for each in done if each.error}
         for each in done:
+            outcome = "failed" if each.error else "done"
+            TRAFFIC.refreshes.record((each.view, outcome), each.duration_seconds)
             left.pop(each.view, None)
         if errors or not left or time.monotonic() > deadline:
             break
@@ -85,22 +91,49 @@ def report(work: Work, report_id: int) -> None:
         reports.fill(writer, report_id, made)
 
 
+def _count_statements(work: Work) -> None:
+    statements.take(work.data.database)
+
+
 def _retention(work: Work) -> None:
     delete_old(work.data.database, work.settings)
 
 
+def _relation_sizes(work: Work) -> None:
+    take_sizes(work.data.database)
+
+
+def _counted(task: str, body: Callable[..., None]) -> Callable[..., None]:
+    @wraps(body)
+    def counted(work: Work, **arguments: Any) -> None:
+        with TRAFFIC.job(task):
+            body(work, **arguments)
+
+    return counted
+
+
 BODIES: dict[str, Callable[..., None]] = {
-    "refresh": refresh,
-    "full_refresh": full_refresh,
-    "warm_up": _warm_up,
-    "report": report,
-    "retention": _retention,
+    "refresh": _counted("refresh", refresh),
+    "full_refresh": _counted("full_refresh", full_refresh),
+    "warm_up": _counted("warm_up", _warm_up),
+    "report": _counted("report", report),
+    "count_statements": _counted("count_statements", _count_statements),
+    "retention": _counted("retention", _retention),
+    "relation_sizes": _counted("relation_sizes", _relation_sizes),
 }
 """By task. They take the work and the arguments of the job."""
 
 RETENTION_CRON = "17 * * * *"
+COUNT_STATEMENTS_CRON = "*/10 * * * *"
+# The first job of a day does it. More often than that, since there may be no worker at any one time.
+RELATION_SIZES_CRON = "43 * * * *"
 
 
 def schedule(settings: Settings) -> dict[str, str]:
     """When jobs are queued by themselves: cron expressions in UTC, by task."""
-    return {"full_refresh": settings.full_refresh_cron, "retention": RETENTION_CRON}
+    return {
+        "full_refresh": settings.full_refresh_cron,
+        "count_statements": COUNT_STATEMENTS_CRON,
+        "retention": RETENTION_CRON,
+        "relation_sizes": RELATION_SIZES_CRON,
+    }

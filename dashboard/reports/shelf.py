@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.database import Database, Writer
 from dashboard.errors import ReportError
 from dashboard.freshness import ACTIVE, pause_seconds
-from dashboard.freshness.part import asked, begin
+from dashboard.parts import asked, begin
 from dashboard.reports.making import Made
 from dashboard.reports.title import file_name, readable
 from dashboard.window import Comparison, Grain, Span, Unit, Window, parse_days, write_days

@@ -21,16 +21,19 @@ import uvicorn
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
-from streamlit import file_util
+from streamlit import file_util, logger
 from streamlit.web import bootstrap
 
+from dashboard import logs
 from dashboard.errors import ServerError
+from dashboard.server.endpoints import Endpoints, Timed
 from dashboard.server.exports import Exports
 from dashboard.server.headers import OwnNamesOnly, SecurityHeaders
 from dashboard.server.health import Check, health_routes
 from dashboard.server.live import LivePages
 from dashboard.server.static import CompressedStatic, StaticFolder
 from dashboard.settings import ROOT, Settings, variable
+from dashboard.telemetry import TRAFFIC
 
 MAIN = ROOT / "dashboard" / "main.py"
 
@@ -75,14 +78,15 @@ def build_app(
         async with live.open() if live else nullcontext():
             yield
 
+    own = [
+        *health_routes(checks),
+        *(live.routes() if live else ()),
+        *(exports.routes() if exports else ()),
+        *routes,
+    ]
     app = st.App(
         script,
-        routes=[
-            *health_routes(checks),
-            *(live.routes() if live else ()),
-            *(exports.routes() if exports else ()),
-            *routes,
-        ],
+        routes=own,
         middleware=[
             Middleware(OwnNamesOnly, names=(settings.host, *settings.allowed_hosts)),
             Middleware(CompressedStatic, files=files),
@@ -90,7 +94,8 @@ def build_app(
         lifespan=lifespan,
     )
     # Around the whole of it, since Starlette answers for a crash outside of its middleware.
-    return SecurityHeaders(app, index=(static / "index.html").read_text("utf-8"))
+    timed = Timed(app, Endpoints(own), TRAFFIC)
+    return SecurityHeaders(timed, index=(static / "index.html").read_text("utf-8"))
 
 
 def serve(
@@ -109,6 +114,7 @@ def serve(
     with _listener(settings.host, settings.port) as listener:
         app = build_app(settings, checks, script=script, routes=routes, live=live, exports=exports)
         _warm_up()
+        logs.take_over(logger._loggers)  # what Streamlit has given a handler of its own
         config = uvicorn.Config(
             app,
             lifespan="on",  # what fails at the start ends the program

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from contextvars import copy_context
 from http import HTTPStatus
 from itertools import chain
 from pathlib import Path
@@ -103,7 +104,7 @@ class _Export(Response):
         loop = asyncio.get_running_loop()
         self._begun: asyncio.Future[Any] = loop.create_future()
         watching = asyncio.create_task(self._watch(receive))
-        making = loop.run_in_executor(self._of.threads, self._make)
+        making = loop.run_in_executor(self._of.threads, copy_context().run, self._make)
         making.add_done_callback(lambda _: self._file.grown.set())
         try:
             await self._send(making, scope, receive, send)

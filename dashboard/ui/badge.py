@@ -1,6 +1,7 @@
 """Where the figures of a tile come from."""
 
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -31,10 +32,8 @@ def badge_parts(provenance: Provenance, of: str) -> None:
     through = f" · data through {provenance.data_through:%-d %b %Y}" if provenance.data_through else ""
     st.caption(
         f"{source}{age}{through}",
-        help=escaped(
-            f"{', '.join(provenance.queries)}. Data version {provenance.version}; "
-            f"{provenance.database_ms:,.0f} ms in the database."
-        ),
+        help=", ".join(map(_linked, provenance.queries))
+        + escaped(f". Data version {provenance.version}; {provenance.database_ms:,.0f} ms in the database."),
         width="content",
     )
     st.button(
@@ -46,6 +45,11 @@ def badge_parts(provenance: Provenance, of: str) -> None:
         on_click=_renew,
         args=(provenance.asked,),
     )
+
+
+def _linked(query: str) -> str:
+    """A query's name, as a link to what is known of its statements. In the help it costs no element of its own."""
+    return f"[{escaped(query)}](slow_queries?query={quote(query, safe='')})"
 
 
 def _renew(asked: tuple[Asked, ...]) -> None:

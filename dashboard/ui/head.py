@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from dashboard import app, live, saved_views
+from dashboard.telemetry import TRAFFIC
 from dashboard.ui.cards import guarded
 from dashboard.ui.views import views
 
@@ -24,7 +25,7 @@ def show(page: StreamlitPage) -> None:
             views(path)
         corner = st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
     try:
-        with guarded(), app.turn():
+        with app.shown(path), TRAFFIC.rerun(path), guarded(), app.turn():
             page.run()
     finally:  # also of a page that stops, for want of data
         if live.is_served():

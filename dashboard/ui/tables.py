@@ -1,6 +1,7 @@
 """Rows under the labels of their columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import quote
 
 import polars as pl
@@ -19,10 +20,18 @@ _SHOWN_IN_FULL = 14  # rows: ten, what comes to the others, and the total, need 
 _SEEN_AT_ONCE = 9  # columns; beside more of them, the first stays in sight
 
 
-def table(rows: pl.DataFrame, columns: Sequence[Column], alt: str, empty: str = "") -> None:
+def table(
+    rows: pl.DataFrame,
+    columns: Sequence[Column],
+    alt: str,
+    empty: str = "",
+    key: str | None = None,
+    on_pick: Callable[[int], None] | None = None,
+) -> None:
     """Rows under the labels of their columns, with amounts and counts written in full; ``empty`` if there are none.
 
     Cells can be copied into a spreadsheet, and the browser offers them as a file: none of them is a formula there.
+    A row that the reader chooses is told to ``on_pick`` by its number, from 0; that needs a ``key``.
     """
     if rows.is_empty():
         st.caption(empty) if empty else nothing_here()
@@ -37,7 +46,19 @@ def table(rows: pl.DataFrame, columns: Sequence[Column], alt: str, empty: str = 
         height="content" if len(rows) <= _SHOWN_IN_FULL else "auto",
         placeholder=MISSING,
         alt=alt,
+        **_picking(key, on_pick),
     )
+
+
+def _picking(key: str | None, on_pick: Callable[[int], None] | None) -> dict[str, Any]:
+    if key is None or on_pick is None:
+        return {}
+
+    def picked() -> None:
+        if chosen := st.session_state[key].selection.rows:
+            on_pick(chosen[0])
+
+    return {"key": key, "on_select": picked, "selection_mode": "single-row"}
 
 
 @once
@@ -57,9 +78,11 @@ def _shown(rows: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
 _NUMBERS = {
     Format.COUNT: "localized",
     Format.SECONDS: "%.2f s",
+    Format.MILLISECONDS: "%.2f ms",
     Format.SHARE: "percent",
     Format.SCORE: "%.2f",
     Format.DAYS: "%.1f days",
+    Format.BYTES: "bytes",
 }
 
 

@@ -157,16 +157,17 @@ def test_page_fits_wide_and_narrow_screens_in_light_and_dark(
     daybook: Daybook, open_page: OpenPage, path: str
 ) -> None:
     page = settled(open_page(f"{daybook.url}{path}"))
-    for scheme, background in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(16, 21, 30)")):
+    for scheme, background, width in (
+        ("light", "rgb(255, 255, 255)", 1440),
+        ("dark", "rgb(16, 21, 30)", 390),
+    ):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
-        for width in (1440, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            chart = settled(page).get_by_test_id("stPlotlyChart").first
-            expect(chart).to_be_visible()
-            wait_until(  # Plotly draws anew a moment after its room got another size
-                lambda: overflowing(page) == [], f"all fits at {width} px, {scheme}"
-            )
+        page.set_viewport_size({"width": width, "height": 900})
+        chart = settled(page).get_by_test_id("stPlotlyChart").first
+        expect(chart).to_be_visible()
+        # Plotly draws anew a moment after its room got another size.
+        wait_until(lambda: overflowing(page) == [], f"all fits at {width} px, {scheme}")
 
 
 @pytest.mark.parametrize(

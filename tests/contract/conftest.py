@@ -15,13 +15,22 @@ from tests.servers import Server
 
 Opener = Callable[..., Backend]
 
+SERVERS = ["redis", "cluster", "sentinel"]
+SHARED = ["disk", *SERVERS]  # by processes
+KEEPING = ["memory", *SHARED]
+
 _tags = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with servers.single(tmp_path_factory.mktemp("redis") / "data") as server:
-        yield f"redis://127.0.0.1:{server.port}/1"
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: Server) -> str:
+    return f"redis://127.0.0.1:{redis_server.port}/1"
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +68,30 @@ def open_store(tmp_path: Path) -> Iterator[Opener]:
 def tag() -> str:
     """A tag that no other test uses."""
     return f"business/daily_sales_{next(_tags)}"
+
+
+def opener(name: str, request: pytest.FixtureRequest) -> Opener:
+    """Opens the same store each time, as another process would; of memory there is one for each settings."""
+    open_store: Opener = request.getfixturevalue("open_store")
+    if name in SERVERS:
+        url = request.getfixturevalue(f"{name}_url")
+        return lambda **chosen: open_store(redis_url=url, **chosen)
+    if name == "disk":
+        return open_store
+    opened: dict[str, Backend] = {}
+    return lambda **chosen: opened.setdefault(repr(chosen), open_store(cache=name, **chosen))
+
+
+@pytest.fixture(params=KEEPING)
+def reopen(request: pytest.FixtureRequest) -> Opener:
+    return opener(request.param, request)
+
+
+@pytest.fixture
+def cache(reopen: Opener) -> Backend:
+    return reopen()
+
+
+@pytest.fixture(params=["null", *KEEPING])
+def any_cache(request: pytest.FixtureRequest) -> Backend:
+    return opener(request.param, request)()

@@ -18,42 +18,10 @@ from dashboard.cache.store import Store, StoreCache
 from dashboard.cache.value import FORMAT
 from dashboard.settings import ROOT
 from tests.answers import ALL_TYPES, answer, found, hit, last_good, miss, same, store
+from tests.contract.conftest import SERVERS, SHARED, Opener, opener
 from tests.servers import wait_until
 
-Opener = Callable[..., Backend]
-
-SERVERS = ["redis", "cluster", "sentinel"]
-SHARED = ["disk", *SERVERS]  # by processes
-KEEPING = ["memory", *SHARED]
-
 DEAD_OWNER = b"16 bytes, a dead"
-
-
-def opener(name: str, request: pytest.FixtureRequest) -> Opener:
-    """Opens the same store each time, as another process would; of memory there is one for each settings."""
-    open_store: Opener = request.getfixturevalue("open_store")
-    if name in SERVERS:
-        url = request.getfixturevalue(f"{name}_url")
-        return lambda **chosen: open_store(redis_url=url, **chosen)
-    if name == "disk":
-        return open_store
-    opened: dict[str, Backend] = {}
-    return lambda **chosen: opened.setdefault(repr(chosen), open_store(cache=name, **chosen))
-
-
-@pytest.fixture(params=KEEPING)
-def reopen(request: pytest.FixtureRequest) -> Opener:
-    return opener(request.param, request)
-
-
-@pytest.fixture
-def cache(reopen: Opener) -> Backend:
-    return reopen()
-
-
-@pytest.fixture(params=["null", *KEEPING])
-def any_cache(request: pytest.FixtureRequest) -> Backend:
-    return opener(request.param, request)()
 
 
 @pytest.fixture(params=SHARED)

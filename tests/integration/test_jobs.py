@@ -153,7 +153,6 @@ class TestRequests:
         assert admin("SELECT count(*) FROM dashboard.jobs") == [(1,)]
 
     def test_unknown_task_is_refused_with_the_known_ones(self, database: Database) -> None:
-        with pytest.raises(
-            ParameterError, match="'refesh'; there are full_refresh, refresh, report, retention, warm_up"
-        ):
+        known = "count_statements, full_refresh, refresh, relation_sizes, report, retention, warm_up"
+        with pytest.raises(ParameterError, match=f"'refesh'; there are {known}"):
             request(database, "refesh")

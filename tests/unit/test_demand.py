@@ -17,7 +17,9 @@ from dashboard.demand import (
     MOST_QUESTIONS_A_DAY,
     Demand,
     restored_params,
+    restored_values,
     written_params,
+    written_values,
 )
 from dashboard.errors import DatabaseUnavailable, ParameterError
 from dashboard.window import Span, Window
@@ -280,3 +282,12 @@ class TestParams:
     def test_of_another_program_can_not_be_read(self, text: str) -> None:
         with pytest.raises(ParameterError, match="another program"):
             restored_params(text)
+
+
+def test_values_of_a_statement_come_back_as_they_were() -> None:
+    values = [date(2017, 11, 24), "a", None, 7, Decimal("1.50"), True, ["x", "y"], [date(2017, 1, 1)], []]
+    assert restored_values(written_values(values) or "") == values
+    assert written_values(["x" * 2_000]) is None
+    assert written_values([object()]) is None
+    with pytest.raises(ParameterError):
+        restored_values('[{"date": "someday"}]')

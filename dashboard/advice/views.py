@@ -1,26 +1,12 @@
-"""What state something is in and what to do about it: facts in, a verdict out."""
+"""Whether views, jobs and reports are where they should be."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from collections.abc import Sequence
+from datetime import datetime
 
+from dashboard.advice.verdict import Level, Now, Verdict, listed
 from dashboard.freshness import Job, Jobs, Sources, Status, ViewState
-from dashboard.notation import MISSING, Format, Notation
+from dashboard.notation import MISSING, Format
 from dashboard.reports import Report, Shelf
-
-PATIENCE = timedelta(seconds=60)
-"""A change, a job or a worker's word that is overdue for longer is worth a warning."""
-
-
-class Level(StrEnum):
-    """How bad it is."""
-
-    GOOD = "good"
-    NOTE = "note"
-    WARNING = "warning"
-    BAD = "bad"
-
 
 OUTCOMES = {
     "queued": Level.NOTE,
@@ -38,44 +24,6 @@ LEVELS = {
     Status.FAILING: Level.BAD,
 }
 """How bad it is that a view is in a state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is the matter, in one sentence, and what to do about it: empty if there is nothing to do."""
-
-    level: Level
-    finding: str
-    advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Now:
-    """The moment that things are told of, and how numbers are written."""
-
-    moment: datetime
-    notation: Notation
-
-    def ago(self, moment: datetime | None) -> str:
-        return MISSING if moment is None else self.notation.ago(self._seconds_since(moment))
-
-    def until(self, moment: datetime) -> str:
-        """``now`` or ``in 12 s``."""
-        seconds = -self._seconds_since(moment)
-        return f"in {self.notation.duration(seconds)}" if seconds >= 1 else "now"
-
-    def duration_since(self, moment: datetime) -> str:
-        return self.notation.duration(max(self._seconds_since(moment), 0.0))
-
-    def is_overdue(self, moment: datetime | None) -> bool:
-        return moment is not None and self.moment - moment > PATIENCE
-
-    def counted(self, number: int, what: str) -> str:
-        """``1 view``, ``2 views``."""
-        return f"{self.notation.exact(number, Format.COUNT)} {what}{'' if number == 1 else 's'}"
-
-    def _seconds_since(self, moment: datetime) -> float:
-        return (self.moment - moment).total_seconds()
 
 
 def freshness(
@@ -149,7 +97,7 @@ def job(now: Now, told: Job) -> str:
 def _title(told: Job) -> str:
     if told.is_of_all:
         return "Refresh of all views"
-    return f"Refresh of {_listed(told.views)}" if told.views else told.task.replace("_", " ").capitalize()
+    return f"Refresh of {listed(told.views)}" if told.views else told.task.replace("_", " ").capitalize()
 
 
 def report(now: Now, told: Report) -> str:
@@ -199,7 +147,7 @@ def _failing(now: Now, views: Sequence[ViewState]) -> Verdict | None:
     again = "after a change or at night" if retry is None else now.until(retry)
     return Verdict(
         Level.BAD,
-        f"The refresh of {_listed(view.view for view in views)} fails; pages show what was there before.",
+        f"The refresh of {listed(view.view for view in views)} fails; pages show what was there before.",
         f"What PostgreSQL said stands below. It is tried again {again}, or with Refresh now.",
     )
 
@@ -220,7 +168,7 @@ def _empty(views: Sequence[ViewState]) -> Verdict | None:
     was, them = ("was", "it") if len(views) == 1 else ("were", "them")
     return Verdict(
         Level.WARNING,
-        f"{_listed(view.view for view in views)} {was} never filled, so there is nothing that pages could read.",
+        f"{listed(view.view for view in views)} {was} never filled, so there is nothing that pages could read.",
         f"The worker fills {them} by itself; Refresh now asks for it at once.",
     )
 
@@ -246,13 +194,13 @@ def _unnoticed(sources: Sources, tracking: str) -> Verdict | None:
     if off := by.get("off"):
         return Verdict(
             Level.WARNING,
-            f"Change tracking is off: what changes in {_listed(off)} shows after the nightly refresh.",
+            f"Change tracking is off: what changes in {listed(off)} shows after the nightly refresh.",
             "To have it at once, set `DASHBOARD_CHANGE_TRACKING` to triggers or poll.",
         )
     if (polled := by.get("poll")) and not sources.is_counted:
         return Verdict(
             Level.WARNING,
-            f"What changes in {_listed(polled)} is not noticed, since PostgreSQL does not count changed rows.",
+            f"What changes in {listed(polled)} is not noticed, since PostgreSQL does not count changed rows.",
             "Turn its setting `track_counts` on, or have triggers: `DASHBOARD_CHANGE_TRACKING=triggers`.",
         )
     return None
@@ -267,8 +215,3 @@ def _without_orders(views: Sequence[ViewState]) -> Verdict | None:
         "Load a demo shop with `python -m dashboard load demo`, or the Olist files with "
         "`python -m dashboard load olist DIRECTORY`.",
     )
-
-
-def _listed(names: Iterable[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

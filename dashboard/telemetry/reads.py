@@ -20,6 +20,9 @@ from dashboard.catalogue import catalogue
 from dashboard.database import Database, Snapshot
 from dashboard.errors import DatabaseError, DatabaseUnavailable, StatementTimeout
 from dashboard.settings import Settings
+from dashboard.telemetry import statements
+from dashboard.telemetry.recording import Recording, prune_recorded
+from dashboard.telemetry.statements import StatementLog
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +74,12 @@ class _Sums:
     elapsed_buckets: list[int] = field(default_factory=lambda: [0] * (len(ELAPSED_BOUNDS_MS) + 1))
     written: int = 0
 
+    def plus(self, other: "_Sums") -> "_Sums":
+        """Both together, as sums of their own."""
+        added = {name: getattr(self, name) + getattr(other, name) for name in _SUMS[:-1]}
+        buckets = [a + b for a, b in zip(self.elapsed_buckets, other.elapsed_buckets, strict=True)]
+        return _Sums(**added, elapsed_buckets=buckets)
+
     def row(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _SUMS} | {"elapsed_buckets": self.elapsed_buckets[:]}
 
@@ -78,9 +87,11 @@ class _Sums:
 class Statistics:
     """The reads of one process by minute, query and outcome. Any thread may record, and none waits for the database."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, slow_seconds: float = 1.0) -> None:
         self.process = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
         self.demand = demand.Demand(self.process, clock)
+        self.recording = Recording(self.process, clock)
+        self.statements = StatementLog(self.process, slow_seconds, clock)
         self.dropped_reads = 0
         self._clock = clock
         self._counting = threading.Lock()
@@ -88,6 +99,7 @@ class Statistics:
         self._minutes: dict[int, dict[Series, _Sums]] = {}
         self._newest = 0
         self._current: dict[Series, _Sums] = {}
+        self._ended: dict[Series, _Sums] = {}  # since the start, but for the minute under way
 
     def record(
         self,
@@ -125,7 +137,20 @@ class Statistics:
             sums.elapsed_ms += elapsed_ms
             sums.elapsed_buckets[bucket] += 1
 
+    def totals(self) -> dict[Series, dict[str, Any]]:
+        """What all reads since the start of the process come to, by series: the columns from ``reads`` on.
+
+        Series are ``(query, source, reason, is_coalesced)``.
+        """
+        with self._counting:
+            added = {series: sums.plus(_Sums()) for series, sums in self._ended.items()}
+            for series, sums in self._current.items():
+                added[series] = sums.plus(added.get(series, _Sums()))
+        return {series: sums.row() for series, sums in added.items()}
+
     def _begin(self, minute: int) -> None:
+        for series, sums in self._current.items():
+            self._ended[series] = sums.plus(self._ended.get(series, _Sums()))
         self._newest = minute
         self._current = self._minutes[minute] = {}
         if len(self._minutes) > KEPT_MINUTES:
@@ -214,12 +239,14 @@ class _Flusher:
         while not stop.wait(wait_seconds):
             wait_seconds = self._flush()
         self._demand_at = 0.0
-        self._flush()
+        self._flush(is_last=True)
 
-    def _flush(self) -> float:
+    def _flush(self, *, is_last: bool = False) -> float:
         """Write and prune; how long to wait until the next time."""
         try:
             written = self._statistics.flush(self._database) + self._flush_demand()
+            written += self._statistics.recording.flush(self._database, is_last=is_last)
+            written += self._statistics.statements.flush(self._database)
             if written and time.monotonic() >= self._prune_at:
                 self._prune_at = time.monotonic() + PRUNE_SECONDS
                 prune(self._database)
@@ -249,10 +276,12 @@ class _Flusher:
 
 
 def prune(database: Database) -> None:
-    """Delete the statistics of minutes more than ``RETENTION_DAYS`` ago, and what was asked too long ago."""
+    """Delete the statistics of minutes more than ``RETENTION_DAYS`` ago, and what else is kept of reads too long."""
     with database.writer() as writer:
         writer.execute(_PRUNE, {"days": RETENTION_DAYS})
         demand.prune(writer)
+        prune_recorded(writer)
+        statements.prune(writer)
 
 
 def recent(snapshot: Snapshot, minutes: int) -> pl.DataFrame:

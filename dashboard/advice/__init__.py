@@ -1,0 +1,72 @@
+"""What state something is in and what to do about it: facts in, a verdict out."""
+
+from dashboard.advice.cache import cache
+from dashboard.advice.cache_words import (
+    cache_level,
+    cache_level_state,
+    cache_lifetimes,
+    cache_misses,
+    cache_replayed,
+    cache_seen,
+)
+from dashboard.advice.database import database
+from dashboard.advice.indexes import searched, trial
+from dashboard.advice.plans import is_far_off, marks, plan, plan_line
+from dashboard.advice.server import connections, found_in_memory, replication, transactions
+from dashboard.advice.statements import counted_line, period, slow_help, statements, statistics, subject_line
+from dashboard.advice.system import process_facts, spread, system
+from dashboard.advice.verdict import PATIENCE, Level, Now, Verdict
+from dashboard.advice.views import (
+    LEVELS,
+    OUTCOMES,
+    backlog,
+    facts,
+    freshness,
+    job,
+    next_refresh,
+    report,
+    shelf,
+)
+
+__all__ = [
+    "LEVELS",
+    "OUTCOMES",
+    "PATIENCE",
+    "Level",
+    "Now",
+    "Verdict",
+    "backlog",
+    "cache",
+    "cache_level",
+    "cache_level_state",
+    "cache_lifetimes",
+    "cache_misses",
+    "cache_replayed",
+    "cache_seen",
+    "connections",
+    "counted_line",
+    "database",
+    "facts",
+    "found_in_memory",
+    "freshness",
+    "is_far_off",
+    "job",
+    "marks",
+    "next_refresh",
+    "period",
+    "plan",
+    "plan_line",
+    "process_facts",
+    "replication",
+    "report",
+    "searched",
+    "shelf",
+    "slow_help",
+    "spread",
+    "statements",
+    "statistics",
+    "subject_line",
+    "system",
+    "transactions",
+    "trial",
+]

@@ -1,0 +1,57 @@
+"""Whether the database is well, and what to do where it is not."""
+
+from collections.abc import Iterator
+
+from dashboard.advice.indexes import missing, scanned, superfluous
+from dashboard.advice.server import replica, server
+from dashboard.advice.sessions import sessions
+from dashboard.advice.tables import tables
+from dashboard.advice.verdict import Level, Now, Verdict, plain
+from dashboard.database_state import DatabaseState, Server, StatementsUnknown
+
+_ORDER = (Level.BAD, Level.WARNING, Level.NOTE, Level.GOOD)
+
+
+def database(now: Now, state: DatabaseState, *, long_seconds: float, unused_days: int) -> list[Verdict]:
+    """All that is the matter, the worst first; a good verdict before mere notes.
+
+    What could not be read is left out: its panel tells why. ``long_seconds`` is ``DASHBOARD_LONG_STATEMENT_SECONDS``,
+    ``unused_days`` is ``DASHBOARD_UNUSED_INDEX_DAYS``.
+    """
+    found = [*_found(now, state, long_seconds, unused_days)]
+    found.sort(key=lambda one: _ORDER.index(one.level))
+    if any(one.level is not Level.NOTE for one in found) or state.tables.error:
+        return found
+    known = now.counted(len(state.tables.get()), "table")
+    return [Verdict(Level.GOOD, f"The database is well, with {known} in order."), *found]
+
+
+def _found(now: Now, state: DatabaseState, long_seconds: float, unused_days: int) -> Iterator[Verdict]:
+    of_server, known = state.server.otherwise(None), state.tables.otherwise(())
+    yield from sessions(now, state.sessions.otherwise(()), long_seconds)
+    if of_server:
+        yield from server(now, of_server)
+    yield from (verdict for one in state.replicas.otherwise(()) if (verdict := replica(now, one)))
+    yield from tables(now, known, is_vacuumed=of_server is None or of_server.is_autovacuum_on)
+    yield from missing(now, state.missing.otherwise(()))
+    yield from superfluous(now, state.findings(unused_days))
+    if state.counted.error:
+        yield from scanned(now, known)
+    yield from _unseen(state, of_server)
+
+
+def _unseen(state: DatabaseState, of_server: Server | None) -> Iterator[Verdict]:
+    """What is hidden, and what shows it."""
+    if isinstance(state.counted.error, StatementsUnknown):
+        yield Verdict(
+            Level.NOTE,
+            "Only our own queries are searched for missing indexes, since those of others are not known.",
+            str(state.counted.error),
+        )
+    if of_server and not of_server.sees_all:
+        role = plain(of_server.role)
+        yield Verdict(
+            Level.NOTE,
+            f"What other users do is hidden from {role}.",
+            f"An administrator can let it be seen: `GRANT pg_monitor TO {role};`",
+        )

@@ -1,0 +1,131 @@
+"""Which indexes are missing, and which cost more than they give."""
+
+from collections.abc import Sequence
+
+from dashboard.advice.verdict import Level, Now, Verdict, listed, plain
+from dashboard.database_state import Candidate, Finding, Table, Trial, Trouble
+from dashboard.notation import Format
+
+_NAMED = 3
+_WORTH_WARNING_MS = 1_000.0
+_FASTER = 2.0  # times, or it is not worth the writes
+_MUCH_BYTES = 10_000_000
+_MANY_ROWS = 10_000
+_PRECISE_MS = 9.95
+
+_WHY = {
+    Trouble.INVALID: ("invalid", "PostgreSQL keeps it up to date with each write, but answers nothing by it"),
+    Trouble.DUPLICATE: ("a duplicate", "another index of the same table is the same"),
+    Trouble.OVERLAPPING: ("superfluous", "another index begins with the same columns"),
+    Trouble.UNUSED: ("unused", "no statement was answered by it"),
+}
+
+
+def missing(now: Now, candidates: Sequence[Candidate]) -> list[Verdict]:
+    """What each missing index is about, and the statement that makes it."""
+    return [
+        Verdict(
+            Level.WARNING if one.total_ms >= _WORTH_WARNING_MS else Level.NOTE,
+            f"An index is missing: {plain(one.table.relation)} is searched by {_columns(one)}, "
+            f"and was read in full {now.counted(one.table.seq_scans, 'time')}.",
+            f"`{plain(one.ddl)}` What it gives and costs stands below.",
+        )
+        for one in candidates
+    ]
+
+
+def _columns(one: Candidate) -> str:
+    names = [plain(column.name) for column in one.wish.equal]
+    ranged = [f"a range of {plain(one.wish.ranged.name)}"] if one.wish.ranged else []
+    return f"{listed([*names, *ranged])}{' in a join' if one.wish.is_join else ''}"
+
+
+def searched(now: Now, one: Candidate) -> dict[str, str]:
+    """By what and how often rows are searched, and what an index would cost, by label."""
+    asked = [plain(statement.name or "others' statements") for statement in one.statements]
+    counted = f"; {now.counted(one.calls, 'call')}, {now.notation.duration(one.total_ms / 1_000)} in all"
+    each = f"{now.counted(round(one.table.seq_rows / max(one.table.seq_scans, 1)), 'row')} each time"
+    return {
+        "Searched by": _columns(one),
+        "Asked by": f"{listed(dict.fromkeys(asked))}{counted if one.calls else ''}",
+        "Read in full": f"{now.counted(one.table.seq_scans, 'time')}, {each}; "
+        f"by an index {now.counted(one.table.index_scans, 'time')}",
+        "Would take": f"about {now.notation.exact(one.index_bytes, Format.BYTES)}",
+        "Would cost writers": _writes(now, one),
+    }
+
+
+def _writes(now: Now, one: Candidate) -> str:
+    others = "index" if one.number_of_indexes == 1 else f"{one.number_of_indexes} indexes"
+    has = f"an entry for each new row, as in the {others} that the table has"
+    if one.inserts_a_day is None:
+        return f"{has}; how many rows a day is not on record yet"
+    return f"{has}; {now.counted(round(one.inserts_a_day), 'row')} a day"
+
+
+def trial(now: Now, one: Candidate, found: Trial | None) -> Verdict:
+    """What came of trying an index."""
+    if found is None:
+        return Verdict(Level.NOTE, "It can't be tried: no rows were found to try it with.")
+    before, after = (_took(now, ms) for ms in (found.before_ms, found.after_ms))
+    rows = now.counted(found.rows, "row")
+    told = (
+        f"On a copy of {rows}, a search took {before} without the index and {after} with it "
+        f"(cost {found.before_cost:,.0f} and {found.after_cost:,.0f})."
+    )
+    if not found.is_used or found.before_ms < _FASTER * found.after_ms:
+        why = "it gains too little" if found.is_used else "PostgreSQL does not use it"
+        return Verdict(Level.NOTE, told, f"Don't make it: {why}.")
+    if one.table.rows > found.rows:
+        told += f" The table has {now.counted(one.table.rows, 'row')}, so more is gained there."
+    size = now.notation.exact(found.index_bytes, Format.BYTES)
+    return Verdict(Level.GOOD, told, f"It is worth making, and would take about {size}.")
+
+
+def _took(now: Now, ms: float) -> str:
+    """``0.31 ms``, and what is longer as anywhere else."""
+    return f"{ms:.2g} ms" if ms < _PRECISE_MS else now.notation.duration(ms / 1_000)
+
+
+def superfluous(now: Now, findings: Sequence[Finding]) -> list[Verdict]:
+    """One verdict for each kind of trouble with indexes."""
+    return [verdict for trouble in Trouble if (verdict := _trouble(now, trouble, findings))]
+
+
+def _trouble(now: Now, trouble: Trouble, findings: Sequence[Finding]) -> Verdict | None:
+    found = [one for one in findings if one.trouble is trouble]
+    if not found:
+        return None
+    word, why = _WHY[trouble]
+    size_bytes = sum(one.index.size_bytes for one in found)
+    names = [plain(one.index.name) for one in found[:_NAMED]]
+    if len(found) > _NAMED:
+        names.append(f"{len(found) - _NAMED} others")
+    is_are = "is" if len(found) == 1 else "are"
+    its = f"{now.notation.exact(size_bytes, Format.BYTES)} that each write has to keep up to date"
+    if trouble is Trouble.INVALID:
+        level = Level.WARNING
+        advice = f"Make {'it' if len(found) == 1 else 'them'} anew: `{plain(found[0].ddl)}`"
+    else:
+        level = Level.WARNING if size_bytes >= _MUCH_BYTES else Level.NOTE
+        advice = f"Drop {'it' if len(found) == 1 else 'them'}: `{plain(found[0].ddl)}`"
+    more = " The others' statements stand below." if len(found) > 1 else ""
+    return Verdict(level, f"{listed(names)} {is_are} {word}: {why}; {its}.", f"{advice}{more}")
+
+
+def scanned(now: Now, tables: Sequence[Table]) -> list[Verdict]:
+    """What the counters of scans say alone, where the texts of statements say nothing."""
+    found = [
+        one for one in tables if one.seq_scans > one.index_scans and one.seq_rows > _MANY_ROWS * one.seq_scans
+    ]
+    if not found:
+        return []
+    names = [plain(one.relation) for one in found[:_NAMED]]
+    return [
+        Verdict(
+            Level.NOTE,
+            f"{now.counted(len(found), 'large table')} {'is' if len(found) == 1 else 'are'} read in full more often "
+            f"than by an index: {listed(names)}{' and others' if len(found) > _NAMED else ''}.",
+            "Whether an index would help can't be told while the texts of statements are unknown.",
+        )
+    ]

@@ -1,0 +1,63 @@
+"""Whether tables are vacuumed and analyzed."""
+
+from collections.abc import Iterator, Sequence
+
+from dashboard.advice.verdict import Level, Now, Verdict, listed, plain
+from dashboard.database_state import Table
+
+_NAMED = 3
+_DEAD_SHARE, _LEAST_ROWS = 0.2, 1_000
+
+
+def tables(now: Now, tables: Sequence[Table], *, is_vacuumed: bool) -> Iterator[Verdict]:
+    """What is the matter with tables; ``is_vacuumed``: autovacuum is on."""
+    if not is_vacuumed:
+        yield Verdict(
+            Level.BAD,
+            "Autovacuum is off: dead rows pile up, and statistics grow old.",
+            "Turn `autovacuum` and `track_counts` on.",
+        )
+    dead = [one for one in tables if one.dead_share >= _DEAD_SHARE and one.dead_rows >= _LEAST_ROWS]
+    due = [one for one in tables if one.needs_vacuum and one not in dead]
+    never = [one for one in due if one.vacuumed_at is None]
+    left = [one for one in (*dead, *never) if not one.is_autovacuumed]
+    if dead:
+        shares = (f"{plain(one.relation)} ({now.notation.portion(one.dead_share)})" for one in dead[:_NAMED])
+        yield Verdict(
+            Level.WARNING,
+            f"Dead rows take room in {listed(shares)}{_others(dead)}.",
+            f"`VACUUM (ANALYZE) {plain(dead[0].relation)};`{_why_left(dead, left)}",
+        )
+    if never:
+        yield Verdict(
+            Level.WARNING if any(one in left for one in never) else Level.NOTE,
+            f"{_names(never)} {'was' if len(never) == 1 else 'were'} never vacuumed.",
+            f"`VACUUM (ANALYZE) {plain(never[0].relation)};`{_why_left(never, left)}",
+        )
+    if stale := [one for one in tables if one.needs_analyze]:
+        one = stale[0]
+        yield Verdict(
+            Level.WARNING if any(not one.is_autovacuumed for one in stale) else Level.NOTE,
+            f"The statistics of {_names(stale)} are "
+            f"{'missing' if one.analyzed_at is None else 'stale'}, so the planner guesses.",
+            f"`ANALYZE {plain(one.relation)};`",
+        )
+
+
+def _why_left(some: Sequence[Table], left: Sequence[Table]) -> str:
+    """Whether PostgreSQL would do it by itself."""
+    off = [one for one in some if one in left]
+    if off:
+        return (
+            " Autovacuum is turned off for it: "
+            f"`ALTER TABLE {plain(off[0].relation)} RESET (autovacuum_enabled);`"
+        )
+    return " Autovacuum should do it within minutes; if it does not, an old transaction may hold it back."
+
+
+def _names(some: Sequence[Table]) -> str:
+    return f"{listed(plain(one.relation) for one in some[:_NAMED])}{_others(some)}"
+
+
+def _others(some: Sequence[Table]) -> str:
+    return f" and {len(some) - _NAMED} more" if len(some) > _NAMED else ""

@@ -1,0 +1,47 @@
+"""The columns of tables, and what PostgreSQL knows of their values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dashboard.database import Snapshot
+from dashboard.database_state.tables import Table
+from dashboard.parts import asked
+
+_TABLES = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table; ``quoted`` is its name as SQL writes it.
+
+    ``different`` is the number of its values: if negative, as a share of the rows; None if it was never analyzed, or
+    may not be seen. ``has_order``: a B-tree can hold it.
+    """
+
+    name: str
+    quoted: str
+    different: float | None
+    width_bytes: int | None
+    has_order: bool
+
+    def share(self, rows: int) -> float | None:
+        """Of the rows, those that have one value; None if that is not known."""
+        if not self.different:
+            return None
+        number = self.different if self.different > 0 else -self.different * rows
+        return 1 / max(number, 1)
+
+
+Columns: TypeAlias = Mapping[int, Mapping[str, Column]]
+"""Of each table, by its number, the columns by their names."""
+
+
+def columns(snapshot: Snapshot, known: Sequence[Table]) -> Columns:
+    """Of the largest tables. Raises DatabaseError."""
+    numbers = [str(table.relation_id) for table in known[:_TABLES]]
+    found: dict[int, dict[str, Column]] = {}
+    for row in asked(snapshot, "ops/columns", relations=numbers).to_dicts():
+        of_table = found.setdefault(row.pop("relation_id"), {})
+        of_table[row["name"]] = Column(**row)
+    return found

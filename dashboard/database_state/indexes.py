@@ -1,0 +1,190 @@
+"""Indexes, and which of them cost more than they give."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+
+from dashboard.database import Snapshot
+from dashboard.database_state.tables import RELATIONS, Growth
+from dashboard.parts import asked
+
+_LEAST_BYTES = 80_000
+# What this program and its job queue made is not for others to drop.
+_OURS = ("dashboard.", "procrastinate.")
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index of ``relation``; both names as SQL writes them.
+
+    ``columns`` are the names of its key columns, empty for an expression; ``keys`` are these with operator class,
+    collation and order. ``is_needed`` for more than reading: a constraint, a partitioned table or replication rests
+    on it. ``used_at`` is known from PostgreSQL 16 on.
+    """
+
+    relation: str
+    name: str
+    definition: str
+    method: str
+    keys: tuple[tuple[Any, ...], ...]
+    columns: tuple[str, ...]
+    size_bytes: int
+    scans: int
+    used_at: datetime | None
+    is_unique: bool
+    is_partial: bool
+    has_included: bool
+    is_valid: bool
+    is_being_built: bool
+    is_needed: bool
+
+    @property
+    def shape(self) -> str:
+        """What tells it from other indexes of its table, but for being unique: method, columns and predicate."""
+        return self.definition.partition(" USING ")[2]
+
+
+class Trouble(StrEnum):
+    """What may be the matter with an index."""
+
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    OVERLAPPING = "overlapping"
+    UNUSED = "unused"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An index that can go, or must be made anew: ``other`` does its work; it was unused since ``since``, or longer."""
+
+    trouble: Trouble
+    index: Index
+    other: Index | None = None
+    since: datetime | None = None
+
+    @property
+    def ddl(self) -> str:
+        """What puts it right, to be run by a person outside of a transaction."""
+        if self.trouble is Trouble.INVALID:
+            return f"REINDEX INDEX CONCURRENTLY {self.index.name};"
+        return f"DROP INDEX CONCURRENTLY {self.index.name};"
+
+
+def indexes(snapshot: Snapshot) -> tuple[Index, ...]:
+    """The largest first, but those of tables that somebody holds exclusively. Raises DatabaseError."""
+    return tuple(map(_index, asked(snapshot, "ops/indexes", number=RELATIONS).to_dicts()))
+
+
+def _index(row: dict[str, Any]) -> Index:
+    keys = tuple(map(tuple, json.loads(row.pop("keys") or "[]")))
+    return Index(keys=keys, columns=tuple(json.loads(row.pop("columns") or "[]")), **row)
+
+
+def findings(
+    known: Sequence[Index],
+    grown: dict[str, Growth],
+    counted_since: datetime | None,
+    now: datetime,
+    patience: timedelta,
+) -> tuple[Finding, ...]:
+    """What is the matter with indexes; each has one finding at most. The worst first, then the largest.
+
+    One is unused if it was for as long as ``patience``: since PostgreSQL counts (``counted_since``, None if it never
+    began anew), and since it is on record. Small ones don't matter, and those of our own schemas are needed at times.
+    """
+    found = {one.name: Finding(Trouble.INVALID, one) for one in known if _is_broken(one)}
+    sound = [one for one in known if one.is_valid]
+    for one, other in _duplicates(sound):
+        found.setdefault(one.name, Finding(Trouble.DUPLICATE, one, other))
+    for one in sound:
+        wider = _wider(one, [two for two in sound if two.name not in found])
+        if wider and one.name not in found:
+            found[one.name] = Finding(Trouble.OVERLAPPING, one, wider)
+    for one in sound:
+        since = _unused_since(one, grown, counted_since)
+        if one.name not in found and since and now - since >= patience:
+            found[one.name] = Finding(Trouble.UNUSED, one, since=since)
+    order = list(Trouble)
+    return tuple(sorted(found.values(), key=lambda it: (order.index(it.trouble), -it.index.size_bytes)))
+
+
+def _is_broken(one: Index) -> bool:
+    return not one.is_valid and not one.is_being_built
+
+
+def _duplicates(known: Sequence[Index]) -> list[tuple[Index, Index]]:
+    """Pairs of an index that is not needed and one of the same shape that stays: the needed, the unique, the used."""
+    groups: dict[tuple[str, str], list[Index]] = {}
+    for one in known:
+        groups.setdefault((one.relation, one.shape), []).append(one)
+    pairs = []
+    for group in groups.values():
+        kept, *others = sorted(group, key=lambda one: (-one.is_needed, -one.is_unique, -one.scans, one.name))
+        pairs += [(one, kept) for one in others if not one.is_needed]
+    return pairs
+
+
+def _wider(one: Index, others: Sequence[Index]) -> Index | None:
+    """An index that begins with all columns of this one, and so serves its readers, too."""
+    is_plain = one.method == "btree" and not (
+        one.is_partial or one.is_unique or one.is_needed or one.has_included
+    )
+    if not is_plain:
+        return None
+    number = len(one.keys)
+    for other in others:
+        is_same_kind = other.relation == one.relation and other.method == "btree" and not other.is_partial
+        if is_same_kind and len(other.keys) > number and other.keys[:number] == one.keys:
+            return other
+    return None
+
+
+def _unused_since(one: Index, grown: dict[str, Growth], counted_since: datetime | None) -> datetime | None:
+    """None if it was used, does not matter, or it is not known for how long it was not used."""
+    is_ours = one.relation.startswith(_OURS)
+    if one.scans or one.is_unique or one.is_needed or one.is_being_built or is_ours:
+        return None
+    if one.size_bytes < _LEAST_BYTES or one.name not in grown:
+        return None
+    first = datetime.combine(grown[one.name].first_day, time(), UTC)
+    return max(first, counted_since) if counted_since else first
+
+
+def finding_rows(found: Sequence[Finding]) -> pl.DataFrame:
+    """A row a finding: ``name``, ``relation``, ``trouble``, ``other`` (may be null), ``size_bytes``, ``since``."""
+    rows = [
+        {
+            "name": one.index.name,
+            "relation": one.index.relation,
+            "trouble": str(one.trouble),
+            "other": one.other.name if one.other else None,
+            "size_bytes": one.index.size_bytes,
+            "since": one.since,
+        }
+        for one in found
+    ]
+    schema: dict[str, Any] = {"other": pl.String, "since": pl.Datetime("us", "UTC")}
+    return pl.DataFrame(rows, schema_overrides=schema, infer_schema_length=None)
+
+
+def rows(known: Sequence[Index], grown: dict[str, Growth]) -> pl.DataFrame:
+    """A row an index, with its ``columns`` in words and ``grown_bytes`` (Int64, may be null)."""
+    rows = [
+        {
+            "name": one.name,
+            "relation": one.relation,
+            "shape": one.shape,
+            "size_bytes": one.size_bytes,
+            "grown_bytes": one.size_bytes - grown[one.name].size_bytes if one.name in grown else None,
+            "scans": one.scans,
+            "used_at": one.used_at,
+        }
+        for one in known
+    ]
+    schema: dict[str, Any] = {"grown_bytes": pl.Int64, "used_at": pl.Datetime("us", "UTC")}
+    return pl.DataFrame(rows, schema_overrides=schema, infer_schema_length=None)

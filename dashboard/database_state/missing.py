@@ -1,0 +1,159 @@
+"""Indexes that statements would use, if they were there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import prod
+
+from dashboard.database_state.columns import Column, Columns
+from dashboard.database_state.indexes import Index
+from dashboard.database_state.predicates import scopes
+from dashboard.database_state.statements import Statement
+from dashboard.database_state.tables import Growth, Table
+from dashboard.database_state.wishes import Wish, Wishes
+
+LEAST_BYTES, LEAST_ROWS = 80_000, 1_000
+"""A table that is smaller is read in full as fast as by an index."""
+
+_NARROW_SHARE = 0.01
+_ENTRY_BYTES, _FILLED_SHARE = (
+    16,
+    0.9,
+)  # what an entry of a B-tree takes beside its columns; how full its pages are
+_SECONDS_A_DAY = 86_400
+_SHORTEST_RECORD_SECONDS = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An index that would serve ``statements``, of which the one that takes the most time comes first.
+
+    ``index_bytes`` is an estimate; ``inserts_a_day`` is None while there is no record of it. Each insert makes an entry
+    in each of the ``number_of_indexes`` that the table has.
+    """
+
+    wish: Wish
+    statements: tuple[Statement, ...]
+    index_bytes: int
+    inserts_a_day: float | None
+    number_of_indexes: int
+
+    @property
+    def table(self) -> Table:
+        return self.wish.table
+
+    @property
+    def ddl(self) -> str:
+        """To be run by a person, outside of a transaction."""
+        names = ", ".join(column.quoted for column in self.wish.columns)
+        return f"CREATE INDEX CONCURRENTLY ON {self.table.relation} ({names});"
+
+    @property
+    def total_ms(self) -> float:
+        """What its statements took in all, as far as that is known."""
+        return sum(one.total_ms or 0 for one in self.statements)
+
+    @property
+    def calls(self) -> int:
+        return sum(one.calls or 0 for one in self.statements)
+
+
+def candidates(
+    tables: Sequence[Table],
+    columns: Columns,
+    indexes: Sequence[Index],
+    statements: Sequence[Statement],
+    grown: Mapping[str, Growth],
+    now: datetime,
+) -> tuple[Candidate, ...]:
+    """What is worth an index and has none; first that whose statements take the most time."""
+    wishes = Wishes(tables, columns)
+    by_table: dict[str, list[Index]] = {}
+    for index in indexes:
+        by_table.setdefault(index.relation, []).append(index)
+    asked: dict[Wish, dict[Statement, None]] = {}
+    for statement in statements:
+        for wish in wishes.of(scopes(statement.text)):
+            if is_worthwhile(wish.table) and not is_served(wish, by_table.get(wish.table.relation, ())):
+                asked.setdefault(wish, {})[statement] = None
+    found = [
+        Candidate(
+            wish,
+            tuple(sorted(of, key=lambda one: -(one.total_ms or 0))),
+            _size_bytes(wish),
+            _inserts_a_day(wish.table, grown.get(wish.table.relation), now),
+            len(by_table.get(wish.table.relation, ())),
+        )
+        for wish, of in _merged(asked).items()
+    ]
+    return tuple(sorted(found, key=lambda one: -one.total_ms))
+
+
+def is_worthwhile(table: Table) -> bool:
+    """Whether a table is read in full, and is so large that an index would be better.
+
+    Of one that somebody holds exclusively, the indexes are not known.
+    """
+    if table.index_bytes is None:
+        return False
+    return table.table_bytes > LEAST_BYTES and table.rows >= LEAST_ROWS and table.seq_scans > 0
+
+
+def is_served(wish: Wish, indexes: Sequence[Index]) -> bool:
+    """Whether one of a table's indexes finds these rows, or all but a few others."""
+    return any(_serves(index, wish) for index in indexes if index.is_valid and not index.is_partial)
+
+
+def _serves(index: Index, wish: Wish) -> bool:
+    equal = {column.name: column for column in wish.equal}
+    ranged = wish.ranged.name if wish.ranged else None
+    if index.method == "brin":
+        return ranged in index.columns
+    if index.method == "hash":
+        return index.columns[0] in equal and ranged is None
+    leading: list[str] = []
+    for name in index.columns:
+        if name not in equal:
+            break
+        leading.append(name)
+    if leading and prod(equal[name].share(wish.table.rows) or 1 for name in leading) <= _NARROW_SHARE:
+        return True
+    following = index.columns[len(leading) : len(leading) + 1]
+    if ranged and (following == (ranged,) or index.columns[:1] == (ranged,)):
+        return True
+    return ranged is None and len(leading) == len(equal)
+
+
+def _merged(asked: Mapping[Wish, dict[Statement, None]]) -> dict[Wish, dict[Statement, None]]:
+    """One index serves also those who need but its first columns, and is no other for a join."""
+    merged: dict[Wish, dict[Statement, None]] = {}
+    for wish, statements in sorted(asked.items(), key=lambda item: -len(item[0].columns)):
+        wider = (one for one in merged if one.table == wish.table and _begins_with(one.columns, wish.columns))
+        kept = next(wider, wish)
+        merged[kept] = merged.get(kept, {}) | statements
+    return {
+        replace(wish, is_join=wish.is_join or any(one.is_join for one in asked if _is_same(one, wish))): told
+        for wish, told in merged.items()
+    }
+
+
+def _is_same(one: Wish, other: Wish) -> bool:
+    return one.table == other.table and one.columns == other.columns
+
+
+def _begins_with(columns: Sequence[Column], others: Sequence[Column]) -> bool:
+    return tuple(columns[: len(others)]) == tuple(others)
+
+
+def _size_bytes(wish: Wish) -> int:
+    width = sum(column.width_bytes or 0 for column in wish.columns)
+    return round(wish.table.rows * (_ENTRY_BYTES + width) / _FILLED_SHARE)
+
+
+def _inserts_a_day(table: Table, then: Growth | None, now: datetime) -> float | None:
+    if then is None or then.inserts is None or table.inserts < then.inserts:
+        return None
+    seconds = (now - then.taken_at).total_seconds()
+    if seconds < _SHORTEST_RECORD_SECONDS:
+        return None
+    return (table.inserts - then.inserts) / seconds * _SECONDS_A_DAY

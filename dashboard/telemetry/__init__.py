@@ -1,0 +1,49 @@
+"""What reads, statements and requests cost: counted in memory, written to the database by a thread."""
+
+from dashboard.telemetry.asker import asker, asking
+from dashboard.telemetry.heartbeat import beating
+from dashboard.telemetry.reads import (
+    ELAPSED_BOUNDS_MS,
+    KEPT_MINUTES,
+    RETENTION_DAYS,
+    Statistics,
+    prune,
+    recent,
+)
+from dashboard.telemetry.recording import (
+    RECORDED_ROWS,
+    Block,
+    Recorded,
+    Recording,
+    block_name,
+    packed,
+    unpacked,
+)
+from dashboard.telemetry.timings import BOUNDS_SECONDS, Timing, Timings, quantile, together
+from dashboard.telemetry.traffic import TRAFFIC, Traffic
+
+__all__ = [
+    "BOUNDS_SECONDS",
+    "ELAPSED_BOUNDS_MS",
+    "KEPT_MINUTES",
+    "RECORDED_ROWS",
+    "RETENTION_DAYS",
+    "TRAFFIC",
+    "Block",
+    "Recorded",
+    "Recording",
+    "Statistics",
+    "Timing",
+    "Timings",
+    "Traffic",
+    "asker",
+    "asking",
+    "beating",
+    "block_name",
+    "packed",
+    "prune",
+    "quantile",
+    "recent",
+    "together",
+    "unpacked",
+]

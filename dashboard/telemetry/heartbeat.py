@@ -1,0 +1,149 @@
+"""A process's signs of life: a row of its own in the database, with what it takes and serves."""
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+from dashboard.catalogue import catalogue
+from dashboard.database import Database, Writer
+from dashboard.errors import DatabaseError
+from dashboard.settings import Settings
+from dashboard.telemetry.identity import library_versions, program_version
+from dashboard.telemetry.timings import Labels, Timing
+from dashboard.telemetry.traffic import Traffic
+from dashboard.telemetry.vitals import Pulse
+
+log = logging.getLogger(__name__)
+
+Kind: TypeAlias = Literal["server", "worker"]
+
+RETENTION_HOURS = 24
+"""A process that was killed leaves its row behind; one that ends in order takes it along."""
+
+_QUICKLY = "SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '2s', true)"
+_COLUMNS = (
+    *("process", "kind", "host", "pid", "version", "started_at", "resident_bytes", "memory_bytes"),
+    *("available_bytes", "cpu_seconds", "cpu_share", "threads", "sessions", "course", "pools", "requests"),
+    *("reruns", "versions"),
+)
+_NAMES = ", ".join(_COLUMNS)
+_WRITE = f"""
+INSERT INTO dashboard.processes ({_NAMES})
+SELECT {_NAMES} FROM jsonb_populate_record(NULL::dashboard.processes, %(row)s::jsonb)
+ON CONFLICT (process) DO UPDATE
+SET ({_NAMES}, heard_at) = ({", ".join(f"excluded.{name}" for name in _COLUMNS)}, clock_timestamp())
+"""  # noqa: S608 - constants
+_END = "DELETE FROM dashboard.processes WHERE process = %(process)s"
+_PRUNE = "DELETE FROM dashboard.processes WHERE heard_at < now() - %(hours)s * interval '1 hour'"
+
+
+class Heart:
+    """The heartbeat of one process."""
+
+    def __init__(self, kind: Kind, process: str, database: Database, traffic: Traffic) -> None:
+        self._database, self._traffic, self._process = database, traffic, process
+        self._pulse = Pulse()
+        self._fixed = {
+            "process": process,
+            "kind": kind,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "version": program_version(),
+            "started_at": datetime.fromtimestamp(self._pulse.started_at_seconds, UTC).isoformat(),
+            "versions": library_versions(),
+        }
+
+    def beat(self) -> None:
+        """Write the row anew, and read what metrics tell of the database. Raises DatabaseError."""
+        vitals = self._pulse.measure()
+        row = {
+            **self._fixed,
+            **asdict(vitals),
+            "sessions": self._traffic.sessions,
+            "course": self._pulse.course(),
+            "pools": [asdict(pool) for pool in self._database.pools()],
+            "requests": _listed(self._traffic.requests.names, self._traffic.requests.last_hour()),
+            "reruns": _listed(self._traffic.reruns.names, self._traffic.reruns.last_hour()),
+        }
+        with self._database.writer() as writer:
+            writer.execute(_QUICKLY)
+            writer.execute(_WRITE, {"row": json.dumps(row)})
+        self._traffic.figures = self._figures()
+
+    def end(self) -> None:
+        """Take the row along. Raises DatabaseError."""
+        with self._database.writer() as writer:
+            writer.execute(_QUICKLY)
+            writer.execute(_END, {"process": self._process})
+
+    def _figures(self) -> Mapping[str, Mapping[str, float]]:
+        query = catalogue()["ops/shared_figures"]
+        found: dict[str, dict[str, float]] = {}
+        with self._database.snapshot() as snapshot:
+            for what, name, value in snapshot.frame(query.sql).iter_rows():
+                found.setdefault(what, {})[name] = value
+        return found
+
+
+def _listed(names: Labels, timings: Mapping[Labels, Timing]) -> list[dict[str, Any]]:
+    return [
+        dict(zip(names, labels, strict=True)) | asdict(timing) for labels, timing in sorted(timings.items())
+    ]
+
+
+@contextmanager
+def beating(
+    kind: Kind, process: str, database: Database, settings: Settings, traffic: Traffic
+) -> Iterator[None]:
+    """Give a sign of life every ``heartbeat_seconds`` while the block lasts, and take leave at its end.
+
+    The end waits no longer than it may take to connect.
+    """
+    stop = threading.Event()
+    heart = Heart(kind, process, database, traffic)
+    thread = threading.Thread(
+        target=_run, args=(heart, database, settings.heartbeat_seconds, stop), name="heartbeat", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(settings.connect_timeout_seconds)
+
+
+def _run(heart: Heart, database: Database, every_seconds: float, stop: threading.Event) -> None:
+    trouble: type[Exception] | None = None
+    is_pruned, wait_seconds = False, 0.0
+    while not stop.wait(wait_seconds):
+        began = time.monotonic()
+        try:
+            heart.beat()
+            if not is_pruned:
+                with database.writer() as writer:
+                    prune(writer)
+                is_pruned = True
+            trouble = None
+        except Exception as error:
+            # Once for each kind: it goes on for as long as the database is away.
+            if type(error) is not trouble:
+                unknown = None if isinstance(error, DatabaseError) else error
+                log.warning("no sign of life can be given: %s", error, exc_info=unknown)
+            trouble = type(error)
+        wait_seconds = max(every_seconds - (time.monotonic() - began), every_seconds / 10)
+    if trouble is None:
+        with suppress(DatabaseError):
+            heart.end()
+
+
+def prune(writer: Writer) -> int:
+    """Delete the rows of processes that were not heard of for ``RETENTION_HOURS``; their number."""
+    return writer.execute(_PRUNE, {"hours": RETENTION_HOURS})

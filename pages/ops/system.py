@@ -1,0 +1,122 @@
+"""Do the servers and workers live, what do they serve and how fast, and what are they configured with."""
+
+import streamlit as st
+
+from dashboard import advice, app, charts, system_state, ui
+from dashboard.measures import Column
+from dashboard.notation import Format
+from dashboard.settings import settings
+from dashboard.system_state import Process
+from dashboard.telemetry import quantile, together
+
+REQUESTS = (
+    Column("endpoint", "Endpoint"),
+    Column("method", "Method"),
+    Column("status", "Status"),
+    Column("requests", "Requests", Format.COUNT),
+    Column("median_ms", "Median (ms)", Format.SCORE),
+    Column("p95_ms", "95th percentile (ms)", Format.SCORE),
+)
+RERUNS = (
+    Column("page", "Page"),
+    Column("runs", "Runs", Format.COUNT),
+    Column("median_ms", "Median (ms)", Format.SCORE),
+    Column("p95_ms", "95th percentile (ms)", Format.SCORE),
+)
+POOLS = (
+    Column("process", "Process"),
+    Column("pool", "Pool"),
+    Column("in_use", "In use", Format.COUNT),
+    Column("size", "Size", Format.COUNT),
+    Column("waiting", "Waiting", Format.COUNT),
+)
+VERSIONS = (Column("what", "What"), Column("version", "Version"), Column("where", "Where"))
+SETTINGS = (
+    Column("setting", "Setting"),
+    Column("value", "Value"),
+    Column("is_from", "Is"),
+    Column("meaning", "Meaning"),
+)
+
+
+def card(told: Process, now: advice.Now) -> None:
+    is_silent = told.is_silent(now.moment)
+    tag = ui.Tag("silent", advice.Level.WARNING) if is_silent else ui.Tag(told.kind, advice.Level.GOOD)
+    with ui.card(told.name, tag=tag):
+        left, middle, right = st.columns([3, 3, 4])
+        with left:
+            of = f"Resident, of {now.notation.size(told.memory_bytes)} that the machine has."
+            ui.figure("Memory", now.notation.size(told.resident_bytes), of, told.resident_course)
+        with middle:
+            share = now.notation.portion(told.cpu_share)
+            ui.figure("Processor", share, "Of one core, since the heartbeat before.", told.cpu_course)
+        with right:
+            ui.facts(advice.process_facts(now, told))
+
+
+found = None
+with ui.guarded():
+    found = system_state.read(app.process_data().database)
+if found is None:
+    st.stop()
+now = advice.Now(found.now, app.notation())
+told = found.processes.otherwise(())
+alive = [one for one in told if not one.is_silent(now.moment)]
+requests, reruns = system_state.all_requests(alive), system_state.all_reruns(alive)
+
+with ui.guarded():
+    for verdict in advice.system(now, found.processes.get()):
+        ui.verdict(verdict)
+
+    of_requests, of_reruns = together(requests.values()), together(reruns.values())
+    sessions, numbers = sum(one.sessions for one in alive), st.columns(5)
+    with numbers[0]:
+        ui.figure(
+            "Open pages", now.notation.exact(sessions, Format.COUNT), "In browsers, at the last heartbeats."
+        )
+    with numbers[1]:
+        asked = now.notation.exact(of_requests.count, Format.COUNT)
+        ui.figure("Requests", asked, "Over HTTP in the last hour, Streamlit's own included.")
+    with numbers[2]:
+        runs = now.notation.exact(of_reruns.count, Format.COUNT)
+        ui.figure("Runs of pages", runs, "In the last hour.")
+    with numbers[3]:
+        p95 = now.notation.exact(quantile(of_reruns, 0.95), Format.SECONDS)
+        ui.figure("95% of runs took up to", p95, "In the last hour, waits included.")
+    with numbers[4]:
+        held = sum(one.resident_bytes for one in alive)
+        ui.figure("Memory", now.notation.size(held), "Of all processes that live.")
+
+for first in range(0, len(told), 2):
+    for column, one in zip(st.columns(min(len(told), 2)), told[first : first + 2], strict=False):
+        with column:
+            card(one, now)
+
+left, right = st.columns(2)
+with left, ui.card("Requests", help="Over HTTP in the last hour, by the processes that live."):
+    if requests:
+        figure = charts.latencies(system_state.buckets(requests.values()), "requests", now.notation)
+        ui.drawing(figure, alt=advice.spread(now, [*requests.values()], "request"))
+    ui.line(advice.spread(now, [*requests.values()], "request"))
+    rows = system_state.request_rows(requests)
+    ui.table(rows, REQUESTS, alt="Requests by endpoint and status.", empty="Nothing was asked.")
+with right, ui.card("Runs of pages", help="A page runs when it is opened, and at each choice on it."):
+    if reruns:
+        figure = charts.latencies(system_state.buckets(reruns.values()), "runs", now.notation)
+        ui.drawing(figure, alt=advice.spread(now, [*reruns.values()], "run"))
+    ui.line(advice.spread(now, [*reruns.values()], "run"))
+    ui.table(system_state.rerun_rows(reruns), RERUNS, alt="Runs by page.", empty="No page was run.")
+
+left, right = st.columns(2)
+with left, ui.card("Pools", help="What reads and writes of the database have to get a place in."):
+    rows = system_state.pool_rows(alive)
+    ui.table(rows, POOLS, alt="Places and connections by process.", empty="No process lives.")
+with right, ui.card("Versions"):
+    servers = {"PostgreSQL": found.database_version.otherwise("unknown")}
+    below = app.process_data().reader.levels.backends[-1].stats()
+    if below.version:
+        servers["Cache"] = below.version
+    ui.table(system_state.version_rows(alive, servers), VERSIONS, alt="Versions by process.")
+
+with ui.card("Settings", help="Of the process that draws this page. What may be secret is not shown."):
+    ui.table(system_state.setting_rows(settings()), SETTINGS, alt="Settings, those first that somebody set.")

@@ -1,0 +1,57 @@
+-- Indexes: their size, what they are made of and needed for, and how often they were used.
+-- params: number integer
+-- What stands in an index, and its size, can't be told of a table that somebody holds exclusively without waiting for it.
+WITH held AS (
+    SELECT relation FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation IS NOT NULL
+)
+SELECT
+    format('%I.%I', nspname, owner.relname) AS relation,
+    format('%I.%I', nspname, made.relname) AS name,
+    pg_get_indexdef(indexrelid) AS definition,
+    amname::text AS method,
+    -- Without opclass, collation and order, which are compared as numbers.
+    (
+        SELECT json_agg(
+            json_build_array(
+                pg_get_indexdef(indexrelid, place, true),
+                indclass[place - 1]::bigint,
+                indcollation[place - 1]::bigint,
+                indoption[place - 1]
+            )
+            ORDER BY place
+        )
+        FROM generate_series(1, indnkeyatts) AS place
+    )::text AS keys,
+    (
+        SELECT json_agg(coalesce(attname, '') ORDER BY place)
+        FROM generate_series(1, indnkeyatts) AS place
+        LEFT JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[place - 1] AND attnum > 0
+    )::text AS columns,
+    pg_relation_size(indexrelid) AS size_bytes,
+    coalesce(idx_scan, 0) AS scans,
+    (to_jsonb(pg_stat_user_indexes) ->> 'last_idx_scan')::timestamptz AS used_at,  -- from PostgreSQL 16 on
+    indisunique AS is_unique,
+    indpred IS NOT NULL AS is_partial,
+    indnatts > indnkeyatts AS has_included,
+    indisvalid AND indisready AS is_valid,
+    EXISTS (SELECT FROM pg_stat_progress_create_index WHERE index_relid = indexrelid) AS is_being_built,
+    indisprimary
+        OR indisexclusion
+        OR indisreplident
+        OR indisclustered
+        OR made.relispartition
+        OR EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid) AS is_needed
+FROM pg_index
+JOIN pg_class AS made ON made.oid = indexrelid
+JOIN pg_class AS owner ON owner.oid = indrelid
+JOIN pg_namespace ON pg_namespace.oid = made.relnamespace
+JOIN pg_am ON pg_am.oid = made.relam
+LEFT JOIN pg_stat_user_indexes USING (indexrelid)
+WHERE
+    made.relkind = 'i'
+    AND nspname !~ '^pg_'
+    AND nspname <> 'information_schema'
+    AND indexrelid NOT IN (SELECT relation FROM held)
+    AND indrelid NOT IN (SELECT relation FROM held)
+ORDER BY size_bytes DESC, name
+LIMIT :number

@@ -1,0 +1,54 @@
+-- Tables and materialized views: their size, how they are read and changed, and when they were vacuumed.
+-- params: number integer
+-- What somebody holds exclusively can't be measured without waiting for it.
+WITH held AS (
+    SELECT relation FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation IS NOT NULL
+),
+measured AS (
+    SELECT
+        pg_class.oid AS relation_id,
+        nspname,
+        relname,
+        relkind,
+        reloptions,
+        reltuples,
+        relfrozenxid,
+        CASE
+            WHEN pg_class.oid IN (SELECT relation FROM held)
+                THEN relpages * current_setting('block_size')::bigint
+            ELSE pg_table_size(pg_class.oid)
+        END AS table_bytes,
+        CASE
+            WHEN pg_class.oid IN (SELECT relation FROM held) THEN NULL
+            ELSE pg_indexes_size(pg_class.oid)
+        END AS index_bytes
+    FROM pg_class
+    JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'm') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+)
+SELECT
+    measured.relation_id::bigint AS relation_id,
+    format('%I.%I', nspname, measured.relname) AS relation,
+    nspname::text AS schema_name,
+    measured.relname::text AS name,
+    CASE relkind WHEN 'm' THEN 'view' ELSE 'table' END AS kind,
+    CASE WHEN n_live_tup > 0 THEN n_live_tup ELSE greatest(reltuples, 0) END::bigint AS rows,
+    table_bytes,
+    index_bytes,
+    coalesce(n_dead_tup, 0) AS dead_rows,
+    coalesce(n_mod_since_analyze, 0) AS modified_rows,
+    coalesce(n_ins_since_vacuum, 0) AS inserted_rows,
+    greatest(last_vacuum, last_autovacuum) AS vacuumed_at,
+    greatest(last_analyze, last_autoanalyze) AS analyzed_at,
+    coalesce(seq_scan, 0) AS seq_scans,
+    coalesce(seq_tup_read, 0) AS seq_rows,
+    coalesce(idx_scan, 0) AS index_scans,
+    coalesce(n_tup_ins, 0) AS inserts,
+    coalesce(
+        NOT lower(array_to_string(reloptions, ' ')) ~ 'autovacuum_enabled=(false|off|0|no)', true
+    ) AS is_autovacuumed,
+    CASE WHEN relfrozenxid <> '0' THEN age(relfrozenxid) END::bigint AS transaction_age
+FROM measured
+LEFT JOIN pg_stat_user_tables ON relid = relation_id
+ORDER BY table_bytes DESC, relation
+LIMIT :number

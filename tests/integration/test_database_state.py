@@ -1,0 +1,292 @@
+"""The state of the database, told of troubles that are really there."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from dashboard import advice, database_state
+from dashboard.advice import Level, Verdict
+from dashboard.database import READER_ROLE, Database
+from dashboard.database_state import DatabaseState, Trouble, prune_sizes, take_sizes
+from dashboard.database_state.tables import RELATIONS
+from dashboard.notation import Notation
+from tests.reads import wait_until
+
+Admin = Callable[..., list[tuple[object, ...]]]
+
+ROWS = 20_000
+VISITS = f"""
+CREATE TABLE shop.visitors (visitor integer, name text);
+INSERT INTO shop.visitors SELECT n, 'visitor ' || n FROM generate_series(1, 2000) AS n;
+CREATE TABLE shop."Visits" (visit integer PRIMARY KEY, visitor integer, at timestamp, kind text);
+INSERT INTO shop."Visits"
+SELECT n, n % 2000, timestamp '2025-01-01' + n * interval '1 min', 'kind ' || n % 2
+FROM generate_series(1, {ROWS}) AS n;
+ANALYZE shop.visitors, shop."Visits";
+"""
+RANGE = """SELECT count(*) FROM shop."Visits" WHERE at >= '2025-01-02' AND at < '2025-01-03' AND kind = 'kind 1'"""
+JOIN = """SELECT count(*) FROM shop.visitors JOIN shop."Visits" USING (visitor) WHERE name = 'visitor 7'"""
+BLOCKED = "UPDATE shop.sellers SET seller_city = 'b'"
+FLUSH = "SELECT pg_stat_force_next_flush()"
+
+
+@pytest.fixture
+def monitored(admin: Admin) -> Iterator[Admin]:
+    """Run SQL while the reader may see what others do. Roles belong to the whole server."""
+    admin(f"GRANT pg_monitor TO {READER_ROLE}")
+    yield admin
+    admin(f"REVOKE pg_monitor FROM {READER_ROLE}")
+
+
+def told(state: DatabaseState, long_seconds: float = 60, unused_days: int = 14) -> list[Verdict]:
+    now = advice.Now(state.now, Notation("en_US", "BRL"))
+    return advice.database(now, state, long_seconds=long_seconds, unused_days=unused_days)
+
+
+def of(verdicts: list[Verdict], words: str) -> Verdict:
+    """The one verdict that says this."""
+    [found] = [one for one in verdicts if words in one.finding]
+    return found
+
+
+class TestMissingIndexes:
+    @pytest.fixture
+    def visited(self, database: Database, monitored: Admin) -> Database:
+        """Visits that were searched by a range and in a join, without an index for either."""
+        for statement in (*VISITS.strip().removesuffix(";").split(";"), RANGE, JOIN, FLUSH):
+            monitored(statement)
+        return database
+
+    def test_on_a_range_and_on_a_join_are_told_with_their_statements(self, visited: Database) -> None:
+        state = database_state.read(visited)
+        found = {one.ddl: one for one in state.missing.get() if '"Visits"' in one.ddl}
+        ranged, joined = (
+            f'CREATE INDEX CONCURRENTLY ON shop."Visits" ({name});' for name in ("at", "visitor")
+        )
+        assert set(found) == {ranged, joined}
+        assert [one.text.count("$") for one in found[ranged].statements] == [3]
+        assert found[joined].calls == 1
+        assert found[joined].wish.is_join
+        verdicts = told(state)
+        assert ranged in of(verdicts, "is searched by a range of at").advice
+        assert joined in of(verdicts, "is searched by visitor in a join").advice
+
+    def test_are_tried_on_a_copy_of_which_nothing_is_left(self, visited: Database, admin: Admin) -> None:
+        relations = "SELECT count(*) FROM pg_class"
+        before = admin(relations)
+        state = database_state.read(visited)
+        now = advice.Now(state.now, Notation("en_US", "BRL"))
+        for candidate in state.missing.get():
+            found = database_state.tried(visited, candidate)
+            assert found
+            assert found.is_used
+            assert found.after_cost < found.before_cost / 5
+            assert 0 < found.index_bytes < candidate.index_bytes * 2
+            assert "On a copy of" in advice.trial(now, candidate, found).finding
+        assert admin(relations) == before
+
+    def test_that_were_made_are_missed_no_more(self, visited: Database, admin: Admin) -> None:
+        for candidate in database_state.read(visited).missing.get():
+            admin(candidate.ddl)
+        assert database_state.read(visited).missing.get() == ()
+
+    def test_are_not_told_of_columns_with_few_values(self, visited: Database, admin: Admin) -> None:
+        admin("""SELECT count(*) FROM shop."Visits" WHERE kind = 'kind 0'""")
+        ddl = " ".join(one.ddl for one in database_state.read(visited).missing.get())
+        assert "kind" not in ddl
+
+
+class TestSuperfluousIndexes:
+    INDEXES = (
+        "CREATE TABLE shop.lots AS SELECT n AS a, n % 10 AS b, 1 AS c FROM generate_series(1, 20000) AS n",
+        "CREATE INDEX ix_wide ON shop.lots (a, b)",
+        "CREATE INDEX ix_narrow ON shop.lots (a)",
+        "CREATE INDEX ix_other_order ON shop.lots (a DESC)",
+        "CREATE INDEX ix_partial ON shop.lots (b) WHERE c = 1",
+        "CREATE INDEX ix_same ON shop.lots USING btree (b) WHERE (c = 1)",
+        "CREATE UNIQUE INDEX ix_key ON shop.lots (a, c)",
+        "SELECT pg_stat_force_next_flush()",
+    )
+
+    @pytest.fixture
+    def indexed(self, database: Database, admin: Admin) -> Database:
+        for statement in self.INDEXES:
+            admin(statement)
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            admin("CREATE UNIQUE INDEX CONCURRENTLY ix_broken ON shop.lots (b)")
+        return database
+
+    @staticmethod
+    def found(state: DatabaseState) -> dict[str, Trouble]:
+        return {
+            one.index.name: one.trouble for one in state.findings(14) if one.index.relation == "shop.lots"
+        }
+
+    def test_are_told_apart(self, indexed: Database) -> None:
+        state = database_state.read(indexed)
+        assert self.found(state) == {
+            "shop.ix_broken": Trouble.INVALID,
+            "shop.ix_same": Trouble.DUPLICATE,
+            "shop.ix_narrow": Trouble.OVERLAPPING,
+        }
+        verdicts = told(state)
+        invalid = of(verdicts, "shop.ix_broken is invalid")
+        assert (invalid.level, "REINDEX INDEX CONCURRENTLY shop.ix_broken;" in invalid.advice) == (
+            Level.WARNING,
+            True,
+        )
+        assert "DROP INDEX CONCURRENTLY shop.ix_same;" in of(verdicts, "shop.ix_same is a duplicate").advice
+        assert of(verdicts, "shop.ix_narrow is superfluous")
+
+    def test_are_unused_only_after_some_days_on_record(self, indexed: Database, admin: Admin) -> None:
+        assert take_sizes(indexed)
+        assert Trouble.UNUSED not in self.found(database_state.read(indexed)).values()
+        admin("UPDATE dashboard.relation_sizes SET day = day - 20")
+        state = database_state.read(indexed)
+        unused = [name for name, trouble in self.found(state).items() if trouble is Trouble.UNUSED]
+        assert sorted(unused) == ["shop.ix_other_order", "shop.ix_partial", "shop.ix_wide"]
+        assert "no statement was answered" in of(told(state), "unused").finding
+        admin("SET enable_seqscan = off")
+        admin("SET enable_bitmapscan = off")
+        admin("SELECT count(*) FROM shop.lots WHERE b = 3 AND c = 1")
+        admin(FLUSH)
+        found = self.found(database_state.read(indexed))
+        assert found.get("shop.ix_partial") is not Trouble.UNUSED  # it, or the same, was used
+
+
+class TestSessions:
+    def test_blocked_writer_is_told_with_who_blocks_it(
+        self, database: Database, database_url: str, monitored: Admin
+    ) -> None:
+        monitored("INSERT INTO shop.sellers VALUES ('s')")
+        with (
+            psycopg.connect(database_url, application_name="`forgetful`") as holder,
+            psycopg.connect(database_url, application_name="writer") as writer,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            holder.execute("UPDATE shop.sellers SET seller_city = 'a'")
+            waiting = pool.submit(writer.execute, BLOCKED)
+            pid, blocked = holder.info.backend_pid, writer.info.backend_pid
+            wait_until(lambda: monitored(f"SELECT 1 FROM pg_locks WHERE pid = {blocked} AND NOT granted"))
+            state = database_state.read(database)
+            verdicts = told(state, long_seconds=0.0)
+            holder.rollback()
+            waiting.result(60)
+            writer.rollback()
+        first = of(verdicts, f"Session {blocked} (")
+        assert f"for session {pid} (" in first.finding
+        assert "'forgetful'), which is idle in a transaction" in first.finding
+        assert first.advice.endswith(f"`SELECT pg_terminate_backend({pid});`")
+        [shown] = state.session_rows().filter(pid=blocked).to_dicts()
+        assert (shown["waits_for"], shown["query"]) == (str(pid), BLOCKED)
+
+    @pytest.mark.usefixtures("monitored")
+    def test_idle_transaction_is_told_but_not_the_reader_of_the_page(
+        self, database: Database, database_url: str
+    ) -> None:
+        with psycopg.connect(database_url, application_name="forgetful") as idle:
+            idle.execute("SELECT 'my password'")
+            state = database_state.read(database)
+            pid = idle.info.backend_pid
+        assert [one.pid for one in state.sessions.get()] == [pid]
+        assert "my password" not in str(state)
+        assert "idle in a transaction" in of(told(state, long_seconds=0.0), "forgetful").finding
+        assert all("forgetful" not in one.finding for one in told(state))
+
+
+class TestTables:
+    def test_never_vacuumed_with_stale_statistics(self, database: Database, admin: Admin) -> None:
+        admin("CREATE TABLE shop.lots (a integer) WITH (autovacuum_enabled = off)")
+        admin("INSERT INTO shop.lots SELECT generate_series(1, 5000)")
+        admin(FLUSH)
+        verdicts = told(database_state.read(database))
+        never = of(verdicts, "shop.lots was never vacuumed")
+        assert never.level is Level.WARNING
+        assert "VACUUM (ANALYZE) shop.lots;" in never.advice
+        assert "RESET (autovacuum_enabled)" in never.advice
+        assert "ANALYZE shop.lots;" in of(verdicts, "statistics of shop.lots are missing").advice
+        admin("VACUUM (ANALYZE) shop.lots")
+        admin("DELETE FROM shop.lots WHERE a <= 2000")
+        admin(FLUSH)
+        verdicts = told(database_state.read(database))
+        assert "shop.lots (40.0%)" in of(verdicts, "Dead rows take room").finding
+        assert all("never" not in one.finding for one in verdicts)
+
+    def test_empty_room_is_measured_where_it_can_be(self, database: Database, monitored: Admin) -> None:
+        assert database_state.read(database).free_shares.get() is None
+        monitored("CREATE EXTENSION pgstattuple")
+        monitored(
+            "CREATE TABLE shop.lots WITH (autovacuum_enabled = off) AS SELECT generate_series(1, 5000) AS a"
+        )
+        monitored("DELETE FROM shop.lots WHERE a <= 2500")
+        monitored(FLUSH)
+        shares = database_state.read(database).free_shares.get()
+        assert shares
+        assert 0.2 < shares["shop.lots"] < 0.7
+
+    def test_that_somebody_holds_is_told_without_waiting(self, database: Database, database_url: str) -> None:
+        with psycopg.connect(database_url) as holder:
+            holder.execute("LOCK TABLE shop.orders IN ACCESS EXCLUSIVE MODE")
+            state = database_state.read(database)
+            take_sizes(database)
+        tables = {one.relation: one for one in state.tables.get()}
+        assert tables["shop.orders"].index_bytes is None
+        assert tables["shop.customers"].index_bytes
+        assert state.indexes.get()
+
+
+class TestRecord:
+    def test_sizes_are_taken_once_a_day_and_tell_growth(self, database: Database, admin: Admin) -> None:
+        admin("CREATE TABLE shop.lots AS SELECT 1 AS a")
+        assert 0 < take_sizes(database) <= 2 * RELATIONS
+        assert take_sizes(database) == 0
+        admin("UPDATE dashboard.relation_sizes SET day = day - 3, taken_at = taken_at - interval '3 days'")
+        admin("INSERT INTO shop.lots SELECT generate_series(1, 5000)")
+        assert take_sizes(database)
+        state = database_state.read(database)
+        [lots] = state.table_rows().filter(relation="shop.lots").to_dicts()
+        assert lots["grown_bytes"] > 100_000
+        first, last = state.sizes.get()
+        assert last > first
+
+    def test_old_sizes_are_deleted(self, database: Database, admin: Admin) -> None:
+        take_sizes(database)
+        admin("UPDATE dashboard.relation_sizes SET day = day - 10")
+        with database.writer() as writer:
+            assert prune_sizes(writer, 10) == 0
+            assert prune_sizes(writer, 9) > 0
+
+
+class TestRights:
+    def test_role_without_pg_monitor_is_told_what_to_grant_and_sees_the_rest(
+        self, database: Database, database_url: str
+    ) -> None:
+        with psycopg.connect(database_url) as idle:
+            idle.execute("SELECT 1")
+            state = database_state.read(database)
+        verdicts = told(state, long_seconds=0.0)
+        assert of(verdicts, f"hidden from {READER_ROLE}").advice.endswith(
+            f"`GRANT pg_monitor TO {READER_ROLE};`"
+        )
+        assert verdicts[0].level is Level.GOOD
+        assert state.tables.get()
+        assert state.indexes.get()
+        assert state.sessions.get() == ()
+
+    def test_without_statistics_of_statements_our_own_are_searched(
+        self, database: Database, admin: Admin
+    ) -> None:
+        admin("DROP EXTENSION pg_stat_statements")
+        state = database_state.read(database)
+        assert "CREATE EXTENSION pg_stat_statements" in of(told(state), "Only our own queries").advice
+        assert state.missing.get() == ()
+
+    def test_one_part_fails_alone(self, database: Database, admin: Admin) -> None:
+        admin(f"REVOKE SELECT ON dashboard.relation_sizes FROM {READER_ROLE}")
+        state = database_state.read(database)
+        assert state.growth.error
+        assert state.sizes.error
+        assert state.table_rows()["grown_bytes"].null_count() == len(state.tables.get())
+        assert told(state)[0].level is Level.GOOD

@@ -1,0 +1,324 @@
+"""Troubles of statements, each made for real, and what the operators are told of them."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from dashboard import advice, statements, telemetry
+from dashboard.advice import Level, Now, Verdict
+from dashboard.catalogue import Query, catalogue
+from dashboard.data import Data
+from dashboard.database import Cancellation, Database
+from dashboard.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    ParameterError,
+    StatementTimeout,
+)
+from dashboard.notation import Notation
+from dashboard.settings import Settings
+from dashboard.statements import Period, Subject
+from tests.reads import Admin, opening, wait_until
+
+NOTATION = Notation("en_US", "BRL")
+SLOW_SECONDS = 1.0
+DAILY = "business/daily_sales"
+
+
+def query(sql: str, **params: Any) -> Query:
+    """A query that is in no file."""
+    return Query("tests/trouble", "", Path(), sql, sql, params, (), "default", None, (), 1)
+
+
+@pytest.fixture
+def data(database_url: str, settings: Settings) -> Iterator[Data]:
+    """What a process reads through, with one place for statements."""
+    with opening(settings) as opened:
+        yield opened(database_url, max_statements=1, statement_timeout_seconds=2.0, cache="memory")
+
+
+@pytest.fixture(scope="module")
+def shared(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Data]:
+    """For tests that leave the database as it is."""
+    folder = tmp_path_factory.mktemp("shared")
+    with opening(Settings(_env_file=None, data_dir=folder)) as opened:
+        yield opened(shared_url, cache="memory")
+
+
+def ask(data: Data, asked: Query, page: str = "page /sales", **params: object) -> None:
+    with telemetry.asking(page):
+        data.reading().answer(asked, None, **params)
+
+
+def told(data: Data, slow_seconds: float = SLOW_SECONDS, period: Period | None = None) -> list[Verdict]:
+    found = read(data, period)
+    return advice.statements(Now(found.now, NOTATION), found, slow_seconds)
+
+
+def read(data: Data, period: Period | None = None, name: str = "") -> statements.Statements:
+    data.statistics.statements.flush(data.database)
+    return statements.read(data.database, period, name)
+
+
+def planned(data: Data, subject: Subject | str) -> tuple[list[Verdict], statements.Explained]:
+    of = statements.subject(data.database, subject) if isinstance(subject, str) else subject
+    explained = statements.explain(data.database, of)
+    return advice.plan(Now(datetime.now(UTC), NOTATION), explained), explained
+
+
+def of_sql(sql: str, *settings: tuple[str, str]) -> Subject:
+    return Subject("tests/trouble", sql, (), (), settings, None)
+
+
+class TestSlowLog:
+    def test_query_of_1500_ms_is_told_with_who_asked(
+        self, data: Data, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert told(data)[0] == Verdict(
+            Level.GOOD, "No statement took longer than 1 s or failed in the last 24 hours."
+        )
+        ask(data, query("SELECT $1::text AS said, 1 AS one FROM pg_sleep(1.5)", word="text"), word="<b>")
+        data.frame(DAILY)  # is quick
+
+        assert [record.levelno for record in caplog.records if "slow" in record.message] == [logging.WARNING]
+        [row] = read(data).last.get().to_dicts()
+        assert (row["query"], row["outcome"], row["asker"]) == ("tests/trouble", "answered", "page /sales")
+        assert (row["rows"], row["parameters"], row["error"]) == (1, "word <b>", None)
+        assert row["wait_seconds"] < row["run_seconds"]
+        assert row["total_seconds"] == row["wait_seconds"] + row["run_seconds"] >= 1.5
+        verdict = told(data)[0]
+        assert verdict.level is Level.WARNING
+        assert verdict.finding.startswith(
+            "tests/trouble took longer than 1 s 1 time in the last 24 hours (the"
+        )
+        assert verdict.finding.endswith("mostly for page /sales.")
+        assert "have its plan measured" in verdict.advice
+
+        # Its SQL and parameters are known, so its plan can be measured: it is run again.
+        _, explained = planned(data, f"slow:{row['statement_id']}")
+        assert explained.plan.is_measured
+        assert explained.plan.execution_ms is not None
+        assert explained.plan.execution_ms >= 1_500
+
+    def test_statement_that_waits_for_a_place(self, database_url: str, settings: Settings) -> None:
+        sleeping = query("SELECT 1 AS one FROM pg_sleep(0.3)")
+        others = replace(sleeping, sql=f"{sleeping.sql} LIMIT 1")
+        chosen = {"max_statements": 1, "slow_statement_seconds": 0.02, "cache": "memory"}
+        with opening(settings) as opened, ThreadPoolExecutor(2) as pool:
+            data = opened(database_url, **chosen)
+            list(pool.map(lambda one: ask(data, one), [sleeping, others]))
+            waits = sorted(read(data).last.get()["wait_seconds"])
+        assert len(waits) == 2
+        assert waits[1] >= 0.2  # it slept that long at least that had the place
+
+    def test_failures_are_told_whatever_they_took(self, data: Data) -> None:
+        with pytest.raises(DatabaseError):
+            ask(data, query("SELECT 1 / 0 AS one"))
+        with pytest.raises(StatementTimeout):
+            ask(data, query("SELECT 1 AS one FROM pg_sleep(60)"))
+        outcomes = read(data).last.get()
+        assert outcomes["outcome"].to_list() == ["timed out", "failed"]
+        assert "division by zero" in outcomes["error"][1]
+        verdict = told(data)[0]
+        assert verdict.level is Level.BAD
+        assert verdict.finding.startswith("tests/trouble failed 2 times in the last 24 hours")
+
+    def test_no_place_in_time_is_unavailable(self, database_url: str, settings: Settings) -> None:
+        with opening(settings) as opened:
+            data = opened(database_url, max_statements=1, statement_timeout_seconds=0.2, cache="memory")
+            with data.database.snapshot(Cancellation()), pytest.raises(DatabaseUnavailable):
+                ask(data, query("SELECT 1 AS one"))
+            [row] = read(data).last.get().to_dicts()
+            assert row["outcome"] == "unavailable"
+            assert row["run_seconds"] == 0
+            assert row["wait_seconds"] >= 0.2
+            assert "DASHBOARD_MAX_STATEMENTS" in told(data)[0].advice
+
+    def test_log_is_bounded_in_rows_and_age(
+        self, data: Data, admin: Admin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = data.statistics.statements
+        for _ in range(3):
+            log.record(query("SELECT 1"), (), 1, 0.0, 1e6, "", None)
+        for strange in ("\0", "\ud800", "x" * 100_000):
+            log.record(
+                query("SELECT 1", word="text"), (strange,), 1, 0.0, 1e6, strange, DatabaseError(strange)
+            )
+        assert log.flush(data.database) == 6
+        assert admin("SELECT count(*) FROM dashboard.slow_statements WHERE param_values IS NULL") == [(3,)]
+        assert log.flush(data.database) == 0
+        admin(
+            "UPDATE dashboard.slow_statements SET finished_at = now() - interval '31 days'"
+            " WHERE statement_id = (SELECT max(statement_id) FROM dashboard.slow_statements)"
+        )
+        monkeypatch.setattr(telemetry.statements, "MOST_ROWS", 2)
+        telemetry.prune(data.database)
+        assert admin("SELECT count(*) FROM dashboard.slow_statements") == [(1,)]
+
+
+class TestCounters:
+    def test_windows_are_differences_and_say_when_somebody_reset(self, data: Data, admin: Admin) -> None:
+        def take() -> bool:
+            return statements.take(data.database, pause_seconds=0)
+
+        ran = "SELECT count(*) FROM shop.orders /* counted */"
+        admin(ran)
+        assert take()
+        assert read(data).counted.get().is_empty
+        admin(ran)
+        admin(ran)
+        assert take()
+        assert not statements.take(data.database)  # a moment ago
+        assert self.calls(read(data), ran) == 2
+        admin("SELECT pg_stat_statements_reset()")
+        admin(ran)
+        assert take()
+        counted = read(data).counted.get()
+        assert self.calls(read(data), ran) == 3
+        assert len(counted.reset_at) == 1
+        assert self.calls(read(data, Period(is_since_reset=True)), ran) == 1
+        [third, second, first] = counted.snapshots["snapshot_id"]
+        assert self.calls(read(data, Period(after=first, through=second)), ran) == 2
+        assert self.calls(read(data, Period(after=second, through=third)), ran) == 1
+
+        data.frame(DAILY)
+        wait_until(lambda: take() and self.calls(read(data, name=DAILY), DAILY) == 1, "its snapshot ended")
+        rows = read(data).counted.get().rows
+        ours = ("dashboard.statement_", "dashboard.slow_statements", "pg_stat_statements ", "daybook ops")
+        assert not [text for text in rows["statement"] if any(name in text for name in ours)]
+
+        rows_at = "SELECT count(DISTINCT snapshot_id) FROM dashboard.statement_counts"
+        [(before,)] = admin(rows_at)
+        admin(
+            f"UPDATE dashboard.statement_snapshots SET taken_at = now() - interval '15 d' WHERE snapshot_id = {second}"
+        )
+        with data.database.writer() as writer:
+            statements.prune(writer)
+        assert admin(rows_at) == [(before - 1,)]
+
+        line = advice.counted_line(Now(read(data).now, NOTATION), read(data).counted.get())
+        assert "The counters were set to zero" in line
+
+    @staticmethod
+    def calls(found: statements.Statements, ran: str) -> int:
+        rows = found.counted.get().rows
+        return int(rows.filter(rows["statement"] == ran)["calls"].sum())
+
+    def test_without_the_extension_the_rest_lives(self, data: Data, admin: Admin) -> None:
+        admin("DROP EXTENSION pg_stat_statements")
+        found = read(data)
+        assert found.last.error is None
+        verdicts = told(data)
+        assert verdicts[0].level is Level.GOOD
+        assert "`CREATE EXTENSION pg_stat_statements`" in verdicts[1].advice
+
+    def test_statements_of_others_are_hidden_from_a_plain_user(
+        self, database_url: str, admin: Admin, settings: Settings
+    ) -> None:
+        user = f"plain_{sa.make_url(database_url).database}"
+        admin(f"CREATE ROLE {user} LOGIN PASSWORD 'plain'")
+        admin(f"GRANT ALL ON SCHEMA dashboard TO {user}")
+        admin(f"GRANT ALL ON ALL TABLES IN SCHEMA dashboard TO {user}")
+        url = sa.make_url(database_url).set(username=user, password="plain")
+        database = Database(url.render_as_string(hide_password=False), settings)
+        try:
+            assert statements.take(database)
+            found = statements.read(database)
+            verdicts = advice.statements(Now(found.now, NOTATION), found, SLOW_SECONDS)
+            assert any("of other users can't be seen" in verdict.finding for verdict in verdicts)
+            assert any("pg_read_all_stats" in verdict.advice for verdict in verdicts)
+        finally:
+            database.close()
+            admin(f"DROP OWNED BY {user}")
+            admin(f"DROP ROLE {user}")
+
+
+class TestPlans:
+    def test_sort_that_spills_is_given_memory_by_a_header(self, shared: Data) -> None:
+        sort = (
+            "SELECT g % 1000 AS a, repeat('x', 50) AS b FROM generate_series(1, 30000) g ORDER BY 1, g DESC"
+        )
+        [verdict, *_], explained = planned(shared, of_sql(sort, ("work_mem", "64kB")))
+        assert explained.plan.nodes[0].disk_bytes > 1_000_000
+        assert "(64kB)" in verdict.finding
+        assert "`-- set: work_mem=8MB`" in verdict.advice
+        assert "on disk" in advice.marks(explained.plan)[0]
+        _, again = planned(shared, of_sql(sort, ("work_mem", "8MB")))
+        assert not any(node.disk_bytes for node in again.plan.nodes)
+
+    def test_stale_statistics_and_missing_index(self, data: Data, admin: Admin) -> None:
+        admin("CREATE TABLE shop.stale (id int, kind text, at timestamp) WITH (autovacuum_enabled = off)")
+        admin("CREATE INDEX ON shop.stale (at)")
+        admin("INSERT INTO shop.stale VALUES (0, 'rare', '2017-01-01')")
+        admin("ANALYZE shop.stale")
+        admin(
+            "INSERT INTO shop.stale SELECT g, CASE WHEN g % 50 = 0 THEN 'rare' ELSE 'common' END,"
+            " '2017-01-01'::timestamp + g * interval '1 hour' FROM generate_series(1, 20000) g"
+        )
+        admin("SELECT pg_stat_force_next_flush()")
+        verdicts, _ = planned(data, of_sql("SELECT count(*) FROM shop.stale WHERE kind <> 'none'"))
+        assert "expected" in verdicts[0].finding
+        assert "run `ANALYZE shop.stale;`" in verdicts[0].advice
+
+        admin("ANALYZE shop.stale")
+        assert not planned(data, of_sql("SELECT count(*) FROM shop.stale WHERE kind <> 'none'"))[0][1:]
+        [scan, *_], _ = planned(data, of_sql("SELECT id FROM shop.stale WHERE kind = 'rare' AND id > 10"))
+        assert "All 20,001 rows of shop.stale are looked at for the 4" in scan.finding
+        assert "`CREATE INDEX CONCURRENTLY ON shop.stale (kind, id);`" in scan.advice
+        month = "SELECT id FROM shop.stale WHERE date_trunc('month', at) = '2018-01-01'"
+        verdicts, _ = planned(data, of_sql(month))
+        assert any("date_trunc() of it" in verdict.finding for verdict in verdicts)
+        day = "SELECT id FROM shop.stale WHERE at::date = '2018-01-01'"
+        verdicts, _ = planned(data, of_sql(day))
+        assert any("a cast to date of it" in verdict.finding for verdict in verdicts)
+
+    def test_without_parameters_the_plan_is_for_any(self, shared: Data) -> None:
+        verdicts, explained = planned(shared, f"query:{DAILY}")
+        assert not explained.plan.is_measured
+        assert verdicts[0].level is Level.NOTE
+        assert any(node.index for node in explained.plan.nodes) or explained.plan.tables
+        with shared.database.snapshot() as snapshot:
+            assert snapshot.frame("SELECT count(*) AS left FROM pg_prepared_statements")["left"][0] == 0
+
+    @pytest.mark.parametrize(
+        "sql", ["SELECT 1; DROP TABLE shop.orders", "SELECT 1) ; COMMIT; --", "SELECT interval $1"]
+    )
+    def test_text_of_others_can_be_nothing_but_one_statement(self, shared: Data, sql: str) -> None:
+        with pytest.raises(DatabaseError):
+            statements.explain(shared.database, Subject("x", sql, (), None, (), None))
+        assert statements.explain(shared.database, Subject("x", "SELECT $1::int", (), None, (), None))
+
+    def test_plans_change_nothing(self, shared: Data) -> None:
+        with pytest.raises(DatabaseError):
+            planned(shared, of_sql("DELETE FROM shop.orders"))
+        with pytest.raises(DatabaseError):
+            planned(shared, of_sql("SELECT setval('dashboard.version', 1)"))
+
+    @pytest.mark.parametrize("of", ["", "slow:1", "slow:x", "query:none", "statement:5", "statement:;"])
+    def test_what_the_address_names_need_not_be_there(self, shared: Data, of: str) -> None:
+        with pytest.raises(ParameterError):
+            statements.subject(shared.database, of)
+
+
+def test_settings_of_a_query_hold_for_its_statement_alone(shared: Data) -> None:
+    asked = replace(
+        query("SELECT current_setting('work_mem') AS had, current_setting('enable_nestloop') AS nested"),
+        settings=(("work_mem", "77MB"), ("enable_nestloop", "off")),
+    )
+    assert shared.reading().answer(asked).rows.row(0) == ("77MB", "off")
+    plain = replace(asked, name="tests/plain", settings=())
+    assert shared.reading().answer(plain).rows.row(0) != ("77MB", "off")
+    with shared.database.snapshot() as snapshot:
+        assert snapshot.frame("SELECT current_setting('enable_nestloop') AS nested")["nested"][0] == "on"
+
+
+def test_a_statement_carries_the_name_of_its_query() -> None:
+    assert statements.named(catalogue()[DAILY].statement) == DAILY
+    assert statements.named("/* somebody/else */ SELECT 1") is None

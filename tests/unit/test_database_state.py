@@ -1,0 +1,200 @@
+"""By which columns statements look for rows, which indexes serve them, and which are too many."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dashboard.catalogue import catalogue
+from dashboard.database_state import Growth, Index, Statement, Table, Trouble
+from dashboard.database_state.columns import Column
+from dashboard.database_state.indexes import findings
+from dashboard.database_state.missing import candidates
+from dashboard.database_state.predicates import scopes
+
+NOW = datetime(2025, 3, 20, 12, tzinfo=UTC)
+ORDERS, ITEMS = "shop.orders", "shop.order_items"
+DISTINCT = {"order_id": -1.0, "person": 5_000.0, "day": 700.0, "status": 4.0, "state": 12.0, "note": None}
+
+
+def table(relation: str = ORDERS, **chosen: Any) -> Table:
+    schema, name = relation.split(".")
+    facts = {
+        "relation_id": sum(map(ord, relation)),
+        "relation": relation,
+        "schema_name": schema,
+        "name": name,
+        "kind": "table",
+        "rows": 100_000,
+        "table_bytes": 10_000_000,
+        "index_bytes": 0,
+        "dead_rows": 0,
+        "modified_rows": 0,
+        "inserted_rows": 0,
+        "vacuumed_at": NOW,
+        "analyzed_at": NOW,
+        "seq_scans": 7,
+        "seq_rows": 700_000,
+        "index_scans": 0,
+        "inserts": 100_000,
+        "is_autovacuumed": True,
+        "transaction_age": 100,
+    }
+    return Table(**facts | chosen)
+
+
+def index(*columns: str, relation: str = ORDERS, name: str = "", **chosen: Any) -> Index:
+    name = name or f"shop.ix_{'_'.join(columns)}"
+    facts = {
+        "relation": relation,
+        "name": name,
+        "definition": f"CREATE INDEX {name} ON {relation} USING btree ({', '.join(columns)})",
+        "method": "btree",
+        "keys": tuple((column, 1, 0, 0) for column in columns),
+        "columns": columns,
+        "size_bytes": 1_000_000,
+        "scans": 1,
+        "used_at": None,
+        "is_unique": False,
+        "is_partial": False,
+        "has_included": False,
+        "is_valid": True,
+        "is_being_built": False,
+        "is_needed": False,
+    }
+    return Index(**facts | chosen)
+
+
+def missing(sql: str, *indexes: Index, **chosen: Any) -> list[str]:
+    """The columns of the indexes that a statement lacks, behind the name of their table."""
+    tables = [table(**chosen), table(ITEMS, **chosen)]
+    known = {name: Column(name, name, number, 8, has_order=True) for name, number in DISTINCT.items()}
+    columns = {one.relation_id: known for one in tables}
+    found = candidates(tables, columns, indexes, [Statement(sql)], {}, NOW)
+    return [
+        f"{one.table.name} {' '.join(column.name for column in one.wish.columns)}"
+        + (" (join)" if one.wish.is_join else "")
+        for one in found
+    ]
+
+
+class TestMissing:
+    @pytest.mark.parametrize(
+        ("sql", "expected"),
+        [
+            ("SELECT 1 FROM shop.orders WHERE person = $1", ["orders person"]),
+            ("SELECT 1 FROM orders AS o WHERE o.person IN ($1,$2,$3)", ["orders person"]),
+            ("SELECT 1 FROM orders WHERE person = ANY ($1::int[])", ["orders person"]),
+            ("SELECT 1 FROM orders WHERE day >= $1 AND $2 > day", ["orders day"]),
+            ("SELECT 1 FROM orders WHERE day BETWEEN $1 AND $2 AND state = $3", ["orders state day"]),
+            ("SELECT 1 FROM orders WHERE day > $1 AND person = 7", ["orders person"]),
+            ("SELECT 1 FROM orders WHERE status = 'delivered'", []),
+            ("SELECT 1 FROM orders WHERE note = 'never analyzed'", []),
+            ("SELECT 1 FROM orders WHERE lower(person) = $1", []),
+            ("SELECT 1 FROM orders WHERE person = $1 OR day = $2", []),
+            ("UPDATE orders SET status = 'x' WHERE person = $1", ["orders person"]),
+            ("DELETE FROM orders WHERE day < $1", ["orders day"]),
+            ("WITH orders AS (SELECT 1 AS person) SELECT 1 FROM orders WHERE person = $1", []),
+            ("SELECT 1 FROM other.orders WHERE person = $1", []),
+            ("SELECT 1 FROM orders WHERE", []),
+        ],
+    )
+    def test_of_one_table(self, sql: str, expected: list[str]) -> None:
+        assert missing(sql) == expected
+
+    @pytest.mark.parametrize(
+        ("sql", "expected"),
+        [
+            (
+                "SELECT 1 FROM orders JOIN order_items USING (order_id) WHERE orders.person = $1",
+                ["order_items order_id (join)", "orders person"],
+            ),
+            (
+                "SELECT 1 FROM orders AS o, order_items AS i WHERE i.order_id = o.order_id AND o.day < $1",
+                ["order_items order_id (join)", "orders day"],
+            ),
+            ("SELECT 1 FROM orders JOIN order_items USING (order_id)", []),  # all rows of both: a hash join
+            (
+                "SELECT (SELECT max(i.day) FROM order_items AS i WHERE i.order_id = o.order_id) FROM orders AS o",
+                ["order_items order_id (join)"],
+            ),
+        ],
+    )
+    def test_in_joins(self, sql: str, expected: list[str]) -> None:
+        assert sorted(missing(sql)) == expected
+
+    @pytest.mark.parametrize(
+        "served",
+        [
+            index("person"),
+            index("person", "day"),
+            index("person", method="hash"),
+            index("order_id", "person", "day", name="shop.x", columns=("person", "order_id")),
+        ],
+    )
+    def test_is_none_where_an_index_serves(self, served: Index) -> None:
+        assert missing("SELECT 1 FROM orders WHERE person = $1", served) == []
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            index("day", "person"),
+            index("person", is_partial=True),
+            index("person", is_valid=False),
+            index("person", relation=ITEMS),
+        ],
+    )
+    def test_is_one_where_no_index_serves(self, other: Index) -> None:
+        assert missing("SELECT 1 FROM orders WHERE person = $1", other) == ["orders person"]
+
+    @pytest.mark.parametrize(
+        "chosen", [{"table_bytes": 80_000}, {"rows": 999}, {"seq_scans": 0}, {"index_bytes": None}]
+    )
+    def test_is_none_of_a_table_that_is_small_or_never_read_in_full_or_held(
+        self, chosen: dict[str, Any]
+    ) -> None:
+        assert missing("SELECT 1 FROM orders WHERE person = $1", **chosen) == []
+
+    def test_of_two_wishes_one_index_serves_both(self) -> None:
+        sql = (
+            "SELECT 1 FROM orders WHERE day > 1 AND state = 2 UNION ALL SELECT 1 FROM orders WHERE state = 3"
+        )
+        assert missing(sql) == ["orders state day"]
+
+
+def test_all_our_own_queries_can_be_read() -> None:
+    for query in catalogue().queries.values():
+        assert scopes(query.sql), query.name
+
+
+class TestFindings:
+    RECORD = Growth(date(2025, 3, 1), NOW - timedelta(days=19), 1, None)
+
+    def troubles(self, *known: Index, days: int = 14, counted: datetime | None = None) -> dict[str, str]:
+        grown = {one.name: self.RECORD for one in known}
+        found = findings(known, grown, counted, NOW, timedelta(days=days))
+        return {one.index.name: str(one.trouble) for one in found}
+
+    def test_the_needed_the_unique_and_the_used_one_stay(self) -> None:
+        needed = index("a", name="needed", is_needed=True, scans=0)
+        assert self.troubles(index("a", name="used"), needed) == {"used": "duplicate"}
+        assert self.troubles(index("a", name="x", scans=0), index("a", name="y")) == {"x": "duplicate"}
+        assert self.troubles(needed, index("a", name="other", is_needed=True)) == {}
+
+    def test_the_beginning_of_another_can_go_unless_it_is_more_than_that(self) -> None:
+        assert self.troubles(index("a"), index("a", "b")) == {"shop.ix_a": Trouble.OVERLAPPING}
+        assert self.troubles(index("b"), index("a", "b")) == {}
+        for more in ("is_unique", "is_needed", "is_partial", "has_included"):
+            assert self.troubles(index("a", **{more: True}), index("a", "b")) == {}
+
+    def test_one_that_is_being_built_is_not_invalid(self) -> None:
+        assert self.troubles(index("a", is_valid=False)) == {"shop.ix_a": "invalid"}
+        assert self.troubles(index("a", is_valid=False, is_being_built=True)) == {}
+
+    def test_unused_since_it_is_on_record_and_counted(self) -> None:
+        assert self.troubles(index("a", scans=0)) == {"shop.ix_a": "unused"}
+        assert self.troubles(index("a", scans=0), days=30) == {}
+        assert self.troubles(index("a", scans=0), counted=NOW - timedelta(days=2)) == {}
+        assert self.troubles(index("a", scans=0, size_bytes=8_192)) == {}
+        assert self.troubles(index("a", scans=0, relation="dashboard.reports")) == {}
+        assert self.troubles(index("a", scans=0, is_unique=True)) == {}
