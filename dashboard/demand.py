@@ -56,15 +56,15 @@ class Demand:
         self._uncounted = _Asked({})
         self._begin(self._today())
 
-    def count(self, read: Read, watermark: date | None) -> None:
-        """Count one read that was answered.
+    def count(self, read: Read, watermark: date | None, reads: int = 1) -> None:
+        """Count reads that were answered.
 
         ``watermark`` is the last complete day of the data, as its reader knows it.
         """
         key = (read, watermark)
         with self._counting:
             asked = self._asked.get(key) or self._entered(key)
-            asked.reads += 1
+            asked.reads += reads
 
     def flush(self, database: Database) -> int:
         """Write what is not yet written; the number of rows. Raises DatabaseError, and then keeps it.

@@ -1,6 +1,7 @@
 """What all tests share: one PostgreSQL a test process, and a fresh database wherever one is asked for."""
 
 import itertools
+import logging
 import os
 import shutil
 import signal
@@ -42,6 +43,17 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(PREFIX) or name in ("DATABASE_URL", "REDIS_URL"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DASHBOARD_WORKER", "off")
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """A command that a test runs in this process may log as it likes, but not in the tests that follow."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True, scope="session")

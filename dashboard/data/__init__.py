@@ -133,18 +133,11 @@ class Data:
         return self._gatherer.last_good(asked, error)
 
     def record(self, tag: str, found: Found | None, started: float) -> None:
-        """Count a read of a query, or of a cached function, that began at ``started``; None is one that failed."""
-        elapsed_ms = (time.perf_counter() - started) * 1_000
+        """Count a call of a cached function that began at ``started``, or a read; None is one that failed."""
+        elapsed_ms = self.timed(tag, found, started)
         if found is None:
-            log.debug(
-                "read %s failed after %.2f ms, for %s", tag, elapsed_ms, asker() or "nobody in particular"
-            )
             self.statistics.record(tag, ERROR, elapsed_ms=elapsed_ms)
             return
-        if log.isEnabledFor(logging.DEBUG):
-            said = f"{found.source} {found.reason}".rstrip()
-            whom = asker() or "nobody in particular"
-            log.debug("read %s from %s in %.2f ms, for %s", tag, said, elapsed_ms, whom)
         self.statistics.record(
             tag,
             found.source,
@@ -155,6 +148,14 @@ class Data:
             saved_ms=found.saved_ms,
             is_coalesced=found.is_coalesced,
         )
+
+    def timed(self, tag: str, found: Found | None, started: float) -> float:
+        """The milliseconds that a read took, which the log is told as well."""
+        elapsed_ms = (time.perf_counter() - started) * 1_000
+        if log.isEnabledFor(logging.DEBUG):
+            came = f"from {found.source} {found.reason}".rstrip() + " in" if found else "failed after"
+            log.debug("read %s %s %.2f ms, for %s", tag, came, elapsed_ms, asker() or "nobody in particular")
+        return elapsed_ms
 
     def close(self) -> None:
         """Cancel what is being read, and let go of the cache."""

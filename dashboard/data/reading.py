@@ -15,6 +15,7 @@ from dashboard.data.question import Question, question
 from dashboard.data.shown import Shown
 from dashboard.errors import DatabaseUnavailable, DataMoved, DaybookError
 from dashboard.settings import Settings
+from dashboard.telemetry import Seen, Told
 from dashboard.versions import Versions
 from dashboard.window import Span
 
@@ -166,19 +167,14 @@ class Reading:
         )
 
     def _answer(self, asked: Question, *, is_fresh: bool) -> Frame:
-        name = asked.query.name
         started = time.perf_counter()
         try:
-            found = self._found(asked, is_fresh=is_fresh)
+            found, versions = self._found(asked, is_fresh=is_fresh)
         except DaybookError:
             if self._is_asked:
-                self._data.record(name, None, started)
+                self._data.record(asked.query.name, None, started)
             raise
-        if self._is_asked:
-            self._data.record(name, found, started)
-            if name in self.catalogue.queries:  # others can't be asked by their names
-                watermark = self._watermark if asked.asked.span else None
-                self._data.statistics.demand.count(asked.asked, watermark)
+        self._count(asked, found, versions, is_fresh, started)
         value = found.value
         return Frame(
             value.rows.clone(),  # the caller may change it in place
@@ -191,6 +187,28 @@ class Reading:
                 (asked.asked,),
             ),
         )
+
+    def _count(
+        self, asked: Question, found: Found, versions: Versions | None, is_fresh: bool, started: float
+    ) -> None:
+        data, watermark = self._data, self._watermark if asked.asked.span else None
+        elapsed_ms = data.timed(asked.query.name, found, started) if self._is_asked else 0.0
+        what = found.name or (asked.key(asked.span, versions) if versions else asked.whole(asked.span))
+        alike = (what, versions and versions.newest, is_fresh, self._is_asked, watermark, found[1:6])
+        of = (asked, found, versions, is_fresh, watermark)
+        data.statistics.tallies.count(alike, elapsed_ms, self._told, of)
+
+    def _told(self, of: tuple[Question, Found, Versions | None, bool, date | None]) -> Told:
+        """What is told of a read, and of those that are like it. Without versions it was a stale one."""
+        asked, found, versions, is_fresh, watermark = of
+        name, rows, seen = asked.query.name, found.value.rows, None
+        if versions:
+            is_hit = found.source != DATABASE
+            question = asked.recorded(versions)
+            seen = Seen(question, versions.newest, is_fresh, is_hit, found.value.database_ms)
+        # Others can't be asked by their names.
+        demand = (asked.asked, watermark) if name in self.catalogue.queries else None
+        return Told(name, *found[1:6], int(rows.estimated_size()), self._is_asked, demand, seen)
 
     def extent(self) -> Extent | None:
         """Which days there is data for; None while there is not an order."""
@@ -221,7 +239,8 @@ class Reading:
             if name in self.catalogue.queries:
                 self.frame(name, span, True, **dict(params))
 
-    def _found(self, asked: Question, *, is_fresh: bool) -> Found:
+    def _found(self, asked: Question, *, is_fresh: bool) -> tuple[Found, Versions | None]:
+        """An answer, and the versions with which it was found: None if it is the last good one."""
         earlier: Found | None = None
         for attempt in range(_ATTEMPTS):
             if attempt:
@@ -229,28 +248,18 @@ class Reading:
             try:
                 versions = self._versions or self._move()
             except DatabaseUnavailable as error:
-                return self._data.last_good(asked, error)
+                return self._data.last_good(asked, error), None
             self._newest = versions.newest
             self._asked[asked.query.tags, asked.days] = versions.of(asked.query.tags, asked.days)
             found = self._data.find(asked, versions, is_fresh=is_fresh)
             if found.source == STALE:
-                return found
-            self._data.statistics.recording.count(
-                found.name or asked.key(asked.span, versions),
-                versions.newest,
-                is_fresh,
-                self._is_asked,
-                found.source != DATABASE,
-                found.value.database_ms,
-                asked.recorded,
-                versions,
-            )
+                return found, None
             found = found.after(earlier)
             if not found.is_as_asked:
                 self._versions = None
             if found.is_of_one_state and (found.is_as_asked or not self._seen):
                 self._seen[asked.query.tags, asked.days] = found.value.version
-                return found
+                return found, versions
             earlier = found
         raise DataMoved("The data changed again and again while it was read. Try again in a moment.")
 

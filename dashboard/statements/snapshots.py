@@ -187,7 +187,7 @@ def take_if_possible(database: Database) -> DatabaseError | None:
     try:
         take(database)
     except DatabaseError as error:
-        log.info("the counters of statements can't be written down: %s", error)
+        log.debug("the counters of statements can't be written down: %s", error)
         return error
     return None
 

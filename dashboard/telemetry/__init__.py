@@ -2,23 +2,18 @@
 
 from dashboard.telemetry.asker import asker, asking
 from dashboard.telemetry.heartbeat import beating
-from dashboard.telemetry.reads import (
-    ELAPSED_BOUNDS_MS,
-    KEPT_MINUTES,
-    RETENTION_DAYS,
-    Statistics,
-    prune,
-    recent,
-)
+from dashboard.telemetry.reads import KEPT_MINUTES, RETENTION_DAYS, Statistics, prune, recent
 from dashboard.telemetry.recording import (
     RECORDED_ROWS,
     Block,
     Recorded,
     Recording,
+    Seen,
     block_name,
     packed,
     unpacked,
 )
+from dashboard.telemetry.tallies import ELAPSED_BOUNDS_MS, Told
 from dashboard.telemetry.timings import BOUNDS_SECONDS, Timing, Timings, quantile, together
 from dashboard.telemetry.traffic import TRAFFIC, Traffic
 
@@ -32,9 +27,11 @@ __all__ = [
     "Block",
     "Recorded",
     "Recording",
+    "Seen",
     "Statistics",
     "Timing",
     "Timings",
+    "Told",
     "Traffic",
     "asker",
     "asking",

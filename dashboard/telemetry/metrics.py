@@ -16,7 +16,8 @@ from dashboard.cache import Backend, Stats
 from dashboard.database import Database
 from dashboard.telemetry.families import METRICS, PREFIX
 from dashboard.telemetry.identity import program_version
-from dashboard.telemetry.reads import ELAPSED_BOUNDS_MS, Statistics
+from dashboard.telemetry.reads import Statistics
+from dashboard.telemetry.tallies import ELAPSED_BOUNDS_MS
 from dashboard.telemetry.timings import Labels, Timing, together
 from dashboard.telemetry.traffic import Traffic
 from dashboard.telemetry.vitals import Pulse

@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 import time
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,23 +14,18 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from dashboard import demand
 from dashboard.catalogue import catalogue
 from dashboard.database import Database, Snapshot
+from dashboard.demand import Demand
+from dashboard.demand import prune as prune_demand
 from dashboard.errors import DatabaseError, DatabaseUnavailable, StatementTimeout
 from dashboard.settings import Settings
 from dashboard.telemetry import statements
 from dashboard.telemetry.recording import Recording, prune_recorded
 from dashboard.telemetry.statements import StatementLog
+from dashboard.telemetry.tallies import ELAPSED_BOUNDS_MS, Tallies, Tally, Told
 
 log = logging.getLogger(__name__)
-
-# The last bucket of elapsed_buckets is for what took longer. They are stored by position: to change them takes
-# a migration of what is there.
-ELAPSED_BOUNDS_MS = (
-    *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0),
-    *(100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 30_000.0),
-)
 
 KEPT_MINUTES = 60
 RETENTION_DAYS = 30
@@ -64,7 +58,7 @@ Series: TypeAlias = tuple[str, str, str, bool]
 
 @dataclass(slots=True, eq=False)
 class _Sums:
-    """Of the reads of one series in one minute; ``written`` is the number of reads in what was written last."""
+    """Of the reads of one series; ``written`` is the number of reads in what was written last."""
 
     reads: int = 0
     size_bytes: int = 0
@@ -74,32 +68,38 @@ class _Sums:
     elapsed_buckets: list[int] = field(default_factory=lambda: [0] * (len(ELAPSED_BOUNDS_MS) + 1))
     written: int = 0
 
-    def plus(self, other: "_Sums") -> "_Sums":
-        """Both together, as sums of their own."""
-        added = {name: getattr(self, name) + getattr(other, name) for name in _SUMS[:-1]}
-        buckets = [a + b for a, b in zip(self.elapsed_buckets, other.elapsed_buckets, strict=True)]
-        return _Sums(**added, elapsed_buckets=buckets)
+    def add(self, tally: Tally) -> None:
+        reads, told = len(tally.elapsed_ms), tally.told
+        self.reads += reads
+        self.size_bytes += reads * told.size_bytes
+        self.spent_ms += reads * told.spent_ms
+        self.saved_ms += reads * told.saved_ms
+        self.elapsed_ms += sum(tally.elapsed_ms)
+        for number, of_bucket in enumerate(tally.buckets()):
+            self.elapsed_buckets[number] += of_bucket
 
     def row(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _SUMS} | {"elapsed_buckets": self.elapsed_buckets[:]}
 
 
 class Statistics:
-    """The reads of one process by minute, query and outcome. Any thread may record, and none waits for the database."""
+    """The reads of one process by minute, query and outcome. Any thread may record, and none waits for the database.
+
+    A read is counted in ``tallies``, which are entered into the books whenever somebody looks at these.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time, slow_seconds: float = 1.0) -> None:
         self.process = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
-        self.demand = demand.Demand(self.process, clock)
-        self.recording = Recording(self.process, clock)
+        self.tallies = Tallies(clock, self._enter)
         self.statements = StatementLog(self.process, slow_seconds, clock)
-        self.dropped_reads = 0
-        self._clock = clock
-        self._counting = threading.Lock()
+        self._demand = Demand(self.process, clock)
+        self._recording = Recording(self.process)
+        self._dropped_reads = 0
+        self._entering = threading.Lock()
         self._flushing = threading.Lock()
         self._minutes: dict[int, dict[Series, _Sums]] = {}
         self._newest = 0
-        self._current: dict[Series, _Sums] = {}
-        self._ended: dict[Series, _Sums] = {}  # since the start, but for the minute under way
+        self._totals: dict[Series, _Sums] = {}
 
     def record(
         self,
@@ -120,42 +120,56 @@ class Statistics:
         somebody else's computation. ``elapsed_ms`` is what the reader waited, ``spent_ms`` the time of the
         database for this read, ``saved_ms`` what the cache spared it.
         """
-        minute = int(self._clock() // 60)
-        series = (query, source, reason, is_coalesced)
-        bucket = bisect_left(ELAPSED_BOUNDS_MS, elapsed_ms)
-        with self._counting:
-            # A clock that is set back opens no minute again: it may be written, and its sums let go.
-            if minute > self._newest:
-                self._begin(minute)
-            sums = self._current.get(series)
-            if sums is None:
-                sums = self._current[series] = _Sums()
-            sums.reads += 1
-            sums.size_bytes += size_bytes
-            sums.spent_ms += spent_ms
-            sums.saved_ms += saved_ms
-            sums.elapsed_ms += elapsed_ms
-            sums.elapsed_buckets[bucket] += 1
+        told = Told(query, source, reason, is_coalesced, spent_ms, saved_ms, size_bytes)
+        self.tallies.count(told, elapsed_ms, lambda told: told, told)
+
+    @property
+    def demand(self) -> Demand:
+        """What was asked until now."""
+        self._enter()
+        return self._demand
+
+    @property
+    def recording(self) -> Recording:
+        """Of what reads were made until now."""
+        self._enter()
+        return self._recording
+
+    @property
+    def dropped_reads(self) -> int:
+        """Those of minutes that could not be written for too long."""
+        self._enter()
+        return self._dropped_reads
 
     def totals(self) -> dict[Series, dict[str, Any]]:
         """What all reads since the start of the process come to, by series: the columns from ``reads`` on.
 
         Series are ``(query, source, reason, is_coalesced)``.
         """
-        with self._counting:
-            added = {series: sums.plus(_Sums()) for series, sums in self._ended.items()}
-            for series, sums in self._current.items():
-                added[series] = sums.plus(added.get(series, _Sums()))
-        return {series: sums.row() for series, sums in added.items()}
+        self._enter()
+        with self._entering:
+            return {series: sums.row() for series, sums in self._totals.items()}
 
-    def _begin(self, minute: int) -> None:
-        for series, sums in self._current.items():
-            self._ended[series] = sums.plus(self._ended.get(series, _Sums()))
-        self._newest = minute
-        self._current = self._minutes[minute] = {}
+    def _enter(self) -> None:
+        with self._entering:
+            tallies, self._newest = self.tallies.take()
+            for tally in tallies:
+                told, reads = tally.told, len(tally.elapsed_ms)
+                if told.seen:
+                    self._recording.add(told.seen, tally.minute, tally.at, reads * told.is_asked)
+                if told.is_asked:
+                    self._add(tally)
+                    if told.demand:
+                        self._demand.count(*told.demand, reads)
+            self._recording.end(self._newest)
+
+    def _add(self, tally: Tally) -> None:
+        series = tally.told[:4]
+        self._totals.setdefault(series, _Sums()).add(tally)
+        self._minutes.setdefault(tally.minute, {}).setdefault(series, _Sums()).add(tally)
         if len(self._minutes) > KEPT_MINUTES:
-            oldest = self._minutes.pop(next(iter(self._minutes)))
-            self.dropped_reads += sum(sums.reads - sums.written for sums in oldest.values())
+            oldest = self._minutes.pop(min(self._minutes))
+            self._dropped_reads += sum(sums.reads - sums.written for sums in oldest.values())
 
     def flush(self, database: Database) -> int:
         """Write what is not yet written; the number of rows. Raises DatabaseError, and then keeps it.
@@ -163,8 +177,9 @@ class Statistics:
         A minute that could not be written is kept until ``KEPT_MINUTES`` later ones have had reads.
         """
         with self._flushing:
-            with self._counting:
-                minutes = list(self._minutes)
+            self._enter()
+            with self._entering:
+                minutes = sorted(self._minutes)
             return sum(self._flush_minute(database, minute) for minute in minutes)
 
     def _flush_minute(self, database: Database, minute: int) -> int:
@@ -173,14 +188,14 @@ class Statistics:
             rows = json.dumps([row for _, row in unwritten])
             with database.writer() as writer:
                 writer.execute(_WRITE, {"rows": rows})
-        with self._counting:
+        with self._entering:
             for sums, row in unwritten:
                 sums.written = row["reads"]
             self._let_go(minute)
         return len(unwritten)
 
     def _let_go(self, minute: int) -> None:
-        """Forget a minute that is over, unless it had reads after its sums were taken to be written."""
+        """Forget a minute that is over, unless reads of it were entered after its sums were taken to be written."""
         all_sums = self._minutes.get(minute, {}).values()
         if minute < self._newest and all(sums.reads == sums.written for sums in all_sums):
             self._minutes.pop(minute, None)
@@ -188,21 +203,12 @@ class Statistics:
     def _unwritten(self, minute: int) -> list[tuple[_Sums, dict[str, Any]]]:
         """The sums of the series that had reads since they were written, and the rows to write."""
         of_process = {"minute": datetime.fromtimestamp(minute * 60, UTC).isoformat(), "process": self.process}
-        with self._counting:
-            had_reads = [
-                (series, sums)
+        with self._entering:
+            return [
+                (sums, of_process | dict(zip(_SERIES, series, strict=True)) | sums.row())
                 for series, sums in self._minutes.get(minute, {}).items()
                 if sums.reads > sums.written
             ]
-        return [
-            (sums, of_process | dict(zip(_SERIES, series, strict=True)) | self._taken(sums))
-            for series, sums in had_reads
-        ]
-
-    def _taken(self, sums: _Sums) -> dict[str, Any]:
-        """The sums at one moment. One by one, so that readers wait for 3 µs and not for all of them."""
-        with self._counting:
-            return sums.row()
 
     @contextmanager
     def flushing(self, database: Database, settings: Settings) -> Iterator[None]:
@@ -279,7 +285,7 @@ def prune(database: Database) -> None:
     """Delete the statistics of minutes more than ``RETENTION_DAYS`` ago, and what else is kept of reads too long."""
     with database.writer() as writer:
         writer.execute(_PRUNE, {"days": RETENTION_DAYS})
-        demand.prune(writer)
+        prune_demand(writer)
         prune_recorded(writer)
         statements.prune(writer)
 

@@ -2,16 +2,13 @@
 
 import json
 import threading
-import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from dashboard.database import Database, Writer
-
-T = TypeVar("T")
 
 ID_BYTES = 6
 RECORDED_DAYS = 8
@@ -52,15 +49,22 @@ class Recorded(NamedTuple):
     blocks: tuple[Block, ...]
 
 
-@dataclass(slots=True, eq=False)
-class _Reads:
-    """Of one question in one minute, at the moment of the first."""
+class Seen(NamedTuple):
+    """A question that was answered when ``state`` was the newest version; all of it takes ``database_ms``."""
 
-    of: Recorded
+    question: Recorded
     state: int
     is_fresh: bool
-    read_at: float
+    is_hit: bool
     database_ms: float
+
+
+@dataclass(slots=True, eq=False)
+class _Reads:
+    """Of one question in one minute; ``first`` was seen at ``read_at``."""
+
+    first: Seen
+    read_at: float
     reads: int = 0
     hits: int = 0
 
@@ -90,99 +94,71 @@ def unpacked(data: bytes) -> tuple[Block, ...]:
 
 
 class Recording:
-    """The reads of one process by minute and question. Any thread may count, and none waits for the database.
+    """The reads of one process by minute and question. Any thread may add, and none waits for the database.
 
     Of a minute's reads of one question, the first one tells: lifetimes are longer than that by far.
     """
 
-    def __init__(self, process: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, process: str) -> None:
         self.left_out = 0  # reads
-        self._process, self._clock = process, clock
-        self._counting = threading.Lock()
+        self._process = process
+        self._adding = threading.Lock()
         self._flushing = threading.Lock()
-        self._minutes: dict[int, dict[Hashable, _Reads]] = {}
-        self._newest = 0
-        self._current: dict[Hashable, _Reads] = {}
+        self._minutes: dict[int, dict[tuple[bytes, int, bool], _Reads]] = {}
+        self._over = 0
 
-    def count(
-        self,
-        question: Hashable,
-        state: int,
-        is_fresh: bool,
-        is_asked: bool,
-        is_hit: bool,
-        database_ms: float,
-        described: Callable[[T], Recorded],
-        of: T,
-    ) -> None:
-        """Count a read. ``question`` with the newest version of all, ``state``, tells it from all others.
-
-        Reads that nobody asked for fill the cache and do not count. ``database_ms`` is what the whole answer takes.
-        ``described`` is called with ``of`` for the first one. This is every read's way: names of arguments would
-        take as long as all else here.
-        """
-        now = self._clock()
-        minute = int(now // 60)
-        place = (question, state, is_fresh)
-        with self._counting:
-            if minute > self._newest:
-                self._begin(minute)
-            reads = self._current.get(place)
-            if reads is not None:
-                reads.reads += is_asked
-                reads.hits += is_asked and is_hit
+    def add(self, seen: Seen, minute: int, at: float, reads: int) -> None:
+        """Add reads that are alike, of which the first was made ``at``; 0 of those that nobody asked for."""
+        place = (seen.question.name, seen.state, seen.is_fresh)
+        with self._adding:
+            of_minute = self._minutes.setdefault(minute, {})
+            if place not in of_minute and len(of_minute) >= MOST_QUESTIONS_A_MINUTE:
+                self.left_out += reads
                 return
-        first = _Reads(described(of), state, is_fresh, now, database_ms)
-        with self._counting:
-            if place not in self._current and len(self._current) >= MOST_QUESTIONS_A_MINUTE:
-                self.left_out += 1
-                return
-            reads = self._current.setdefault(place, first)
-            reads.reads += is_asked
-            reads.hits += is_asked and is_hit
+            known = of_minute.setdefault(place, _Reads(seen, at))
+            known.reads += reads
+            known.hits += reads * seen.is_hit
+            if len(self._minutes) > _KEPT_MINUTES:
+                oldest = self._minutes.pop(min(self._minutes))
+                self.left_out += sum(one.reads for one in oldest.values())
 
-    def _begin(self, minute: int) -> None:
-        self._newest = minute
-        self._current = self._minutes[minute] = {}
-        if len(self._minutes) > _KEPT_MINUTES:
-            oldest = self._minutes.pop(next(iter(self._minutes)))
-            self.left_out += sum(reads.reads for reads in oldest.values())
+    def end(self, minute: int) -> None:
+        """To the minutes before this one, nothing is added any more."""
+        self._over = minute
 
     def flush(self, database: Database, *, is_last: bool = False) -> int:
         """Write the minutes that are over, at the end all; the number of rows. Raises DatabaseError, and keeps them."""
         with self._flushing:
-            with self._counting:
-                now = int(self._clock() // 60)
-                over = [minute for minute in self._minutes if is_last or minute < now]
+            with self._adding:
+                over = [minute for minute in self._minutes if is_last or minute < self._over]
             return sum(self._flush_minute(database, minute) for minute in over)
 
     def _flush_minute(self, database: Database, minute: int) -> int:
-        with self._counting:
+        with self._adding:
             taken = [*self._minutes.get(minute, {}).values()]
-            if minute == self._newest:  # what is counted from now on belongs to another minute
-                self._current = {}
         if taken:
             rows = json.dumps([self._row(minute, reads) for reads in taken])
             with database.writer() as writer:
                 writer.execute(_WRITE, {"rows": rows})
-        with self._counting:
+        with self._adding:
             self._minutes.pop(minute, None)
         return len(taken)
 
     def _row(self, minute: int, reads: _Reads) -> dict[str, Any]:
+        question, state, is_fresh, _, database_ms = reads.first
         return {
             "minute": datetime.fromtimestamp(minute * 60, UTC).isoformat(),
             "process": self._process,
-            "question": f"\\x{reads.of.name.hex()}",
-            "state": reads.state,
-            "is_fresh": reads.is_fresh,
-            "query": reads.of.query,
-            "ttl_class": reads.of.ttl_class,
+            "question": f"\\x{question.name.hex()}",
+            "state": state,
+            "is_fresh": is_fresh,
+            "query": question.query,
+            "ttl_class": question.ttl_class,
             "read_at": datetime.fromtimestamp(reads.read_at, UTC).isoformat(),
             "reads": reads.reads,
             "hits": reads.hits,
-            "database_ms": reads.database_ms,
-            "blocks": f"\\x{packed(reads.of.blocks).hex()}",
+            "database_ms": database_ms,
+            "blocks": f"\\x{packed(question.blocks).hex()}",
         }
 
 

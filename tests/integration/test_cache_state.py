@@ -17,7 +17,7 @@ from dashboard.database import READER_ROLE, Database
 from dashboard.notation import Notation
 from dashboard.settings import Settings
 from dashboard.telemetry import RECORDED_ROWS, prune
-from dashboard.telemetry.recording import MOST_QUESTIONS_A_MINUTE, Recorded, Recording
+from dashboard.telemetry.recording import MOST_QUESTIONS_A_MINUTE, Recorded, Recording, Seen
 from dashboard.window import Span
 from tests import servers
 from tests.reads import Admin, Opener, Unconfirmed, down, opening
@@ -179,17 +179,15 @@ class TestRecord:
     def test_a_minute_is_written_when_it_is_over_and_holds_so_many_questions(
         self, database: Database
     ) -> None:
-        def described(name: bytes) -> Recorded:
-            return Recorded(name, DAILY, "default", ())
-
-        now = [60.0]
-        recording = Recording("process", lambda: now[0])
+        recording = Recording("process")
         for number in range(MOST_QUESTIONS_A_MINUTE + 2):
-            name = number.to_bytes(6, "big")
-            recording.count(name, 1, False, True, True, 1.0, described, name)
+            question = Recorded(number.to_bytes(6, "big"), DAILY, "default", ())
+            seen = Seen(question, 1, is_fresh=False, is_hit=True, database_ms=1.0)
+            recording.add(seen, minute=1, at=60.0, reads=1)
         assert recording.left_out == 2
+        recording.end(1)
         assert recording.flush(database) == 0
-        now[0] = 120.0
+        recording.end(2)
         assert recording.flush(database) == MOST_QUESTIONS_A_MINUTE
 
     def test_old_ones_and_all_but_the_newest_are_deleted(self, database: Database, admin: Admin) -> None:

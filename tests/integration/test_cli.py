@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import IO, Any
@@ -69,10 +69,10 @@ class Shell:
     def servers(self) -> list[psutil.Process]:
         """The first processes of bundled PostgreSQL servers on this data folder."""
         found = []
-        for process in psutil.process_iter(["name", "cwd"]):
+        for process in psutil.process_iter(["name", "cwd", "ppid"]):
             if process.info["name"] == "postgres" and process.info["cwd"] == str(self.data_dir / "postgres"):
                 found.append(process)
-        return [process for process in found if process.ppid() not in {each.pid for each in found}]
+        return [process for process in found if process.info["ppid"] not in {each.pid for each in found}]
 
 
 def wait_until(is_so: Callable[[], object], process: subprocess.Popen[bytes] | None = None) -> None:
@@ -323,8 +323,12 @@ class TestBundledServer:
 
 def is_loading(shell: Shell) -> bool:
     """Whether a backend of the bundled server is at work on a statement of the load."""
-    titles = [child.cmdline() for server in shell.servers() for child in server.children()]
-    return any("COPY" in " ".join(title) for title in titles)
+    for server in shell.servers():
+        for backend in server.children():
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                if "COPY" in " ".join(backend.cmdline()):
+                    return True
+    return False
 
 
 @contextmanager

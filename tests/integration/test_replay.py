@@ -17,7 +17,7 @@ from dashboard.data import DATABASE, statement
 from dashboard.data.question import parts_of
 from dashboard.database import Database
 from dashboard.settings import Settings
-from dashboard.telemetry.recording import Recording
+from dashboard.telemetry import Statistics
 from dashboard.window import Span
 from tests.reads import Opener, bump_months, catch_up, opening, wait_until
 
@@ -99,8 +99,8 @@ class Real:
     def __init__(self, open_data: Opener, url: str, folder: Path, clock: Clock, **chosen: Any) -> None:
         self._clock = clock
         self._both = [open_data(url, data_dir=folder, cache_jitter_share=0.0, **chosen) for _ in range(2)]
-        for number, data in enumerate(self._both):
-            data.statistics.recording = Recording(f"process {number}", clock)
+        for data in self._both:
+            data.statistics = Statistics(clock)
         self.done = Replayed()
 
     def run(self, made: list[Step], monkeypatch: pytest.MonkeyPatch) -> Replayed:

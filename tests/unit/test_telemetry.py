@@ -13,6 +13,7 @@ from dashboard.cache.contract import Reason
 from dashboard.errors import DatabaseError, DatabaseUnavailable, MissingRights
 from dashboard.settings import Settings
 from dashboard.telemetry import ELAPSED_BOUNDS_MS, KEPT_MINUTES, Statistics
+from dashboard.telemetry.tallies import MOST_TALLIES, MOST_WAITS, Tallies, Tally, Told
 from tests.servers import wait_until
 
 DAILY = "business/daily_sales"
@@ -172,6 +173,41 @@ class TestCounting:
 
     def test_each_has_a_name_of_its_own(self) -> None:
         assert len({Statistics().process for _ in range(10)}) == 10
+
+
+class TestTallies:
+    def test_of_reads_that_are_alike_only_the_first_is_asked_what_it_was(self, clock: Clock) -> None:
+        asked: list[str] = []
+
+        def tell(of: str) -> Told:
+            asked.append(of)
+            return Told(of, "memory", "", False, 0.0, 1.5, 100)
+
+        tallies = Tallies(clock, lambda: None)
+        for query in ("a", "b", "a", "a"):
+            tallies.count(query, 0.3, tell, query)
+        clock.now += 60
+        tallies.count("a", 0.3, tell, "a")
+        taken, minute = tallies.take()
+        assert asked == ["a", "b", "a"]
+        assert [(one.told.query, len(one.elapsed_ms), one.minute) for one in taken] == [
+            ("a", 3, minute - 1),
+            ("b", 1, minute - 1),
+            ("a", 1, minute),
+        ]
+        assert tallies.take() == ([], minute)
+
+    @pytest.mark.parametrize(("reads", "kinds"), [(MOST_TALLIES, MOST_TALLIES), (MOST_WAITS, 1)])
+    def test_they_are_taken_before_they_are_too_many(self, clock: Clock, reads: int, kinds: int) -> None:
+        taken: list[Tally] = []
+        tallies = Tallies(clock, lambda: taken.extend(tallies.take()[0]))
+        for number in range(reads + 2):
+            told = Told(f"query {number % kinds}", "memory", "", False, 0.0, 0.0, 0)
+            tallies.count(told, 0.3, lambda told: told, told)
+        left = [len(one.elapsed_ms) for one in tallies.take()[0]]
+        assert taken
+        assert 1 <= sum(left) <= 2
+        assert sum(len(one.elapsed_ms) for one in taken) + sum(left) == reads + 2
 
 
 class TestFlush:
