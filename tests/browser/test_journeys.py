@@ -149,53 +149,55 @@ PATHS = [
     "/products?of=products",
     "/customers",
     "/freshness",
+    "/cache",
+    "/slow_queries",
+    "/database",
+    "/system",
 ]
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_page_fits_wide_and_narrow_screens_in_light_and_dark(
-    daybook: Daybook, open_page: OpenPage, path: str
-) -> None:
-    page = settled(open_page(f"{daybook.url}{path}"))
-    for scheme, background, width in (
-        ("light", "rgb(255, 255, 255)", 1440),
-        ("dark", "rgb(16, 21, 30)", 390),
-    ):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
-        page.set_viewport_size({"width": width, "height": 900})
-        chart = settled(page).get_by_test_id("stPlotlyChart").first
-        expect(chart).to_be_visible()
-        # Plotly draws anew a moment after its room got another size.
-        wait_until(lambda: overflowing(page) == [], f"all fits at {width} px, {scheme}")
+def test_pages_fit_wide_and_narrow_screens_in_light_and_dark(daybook: Daybook, open_page: OpenPage) -> None:
+    page = open_page(daybook.url)  # with a past, and its scripts: one for each page would take minutes
+    for path in PATHS:
+        page.goto(f"{daybook.url}{path}")
+        for scheme, background, width in (
+            ("light", "rgb(255, 255, 255)", 1440),
+            ("dark", "rgb(16, 21, 30)", 390),
+        ):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
+            page.set_viewport_size({"width": width, "height": 900})
+            expect(page.get_by_test_id("stMainBlockContainer").get_by_role("heading").first).to_be_visible()
+            # Plotly draws anew a moment after its room got another size.
+            wait_until(
+                lambda: overflowing(settled(page)) == [], f"all fits at {width} px, {scheme}, on {path}"
+            )
 
 
-@pytest.mark.parametrize(
-    ("path", "choice"),
-    [
+def test_choice_moves_nothing_on_the_page(daybook: Daybook, open_page: OpenPage) -> None:
+    page = open_page(daybook.url)
+    for path, choice in (
         ("/", "Previous window"),
         ("/sales", "Orders"),
         ("/explore", "Previous window"),
         ("/products", "Units"),
         ("/customers", "Revenue"),
-    ],
-)
-def test_choice_moves_nothing_on_the_page(
-    daybook: Daybook, open_page: OpenPage, path: str, choice: str
-) -> None:
-    page = settled(open_page(f"{daybook.url}{path}"))
-    page.evaluate(
-        """() => { window.moved = 0; new PerformanceObserver(list => list.getEntries().forEach(
-            shift => { window.moved += shift.value })).observe({type: 'layout-shift'}) }"""
-    )
-    before = page.url
-    if choice == "Previous window":
-        page.locator(".st-key-Previous-window").get_by_role("button").first.click()
-    else:
-        page.get_by_role("radio", name=choice, exact=True).click()
-    expect(page).not_to_have_url(before)
-    settled(page)
-    assert page.evaluate("window.moved") < UNSEEN
+    ):
+        page.goto(f"{daybook.url}{path}")
+        if choice == "Previous window":
+            button = page.locator(".st-key-Previous-window").get_by_role("button").first
+        else:
+            button = page.get_by_role("radio", name=choice, exact=True)
+        expect(button).to_be_visible()
+        settled(page).evaluate(
+            """() => { window.moved = 0; new PerformanceObserver(list => list.getEntries().forEach(
+                shift => { window.moved += shift.value })).observe({type: 'layout-shift'}) }"""
+        )
+        before = page.url
+        button.click()
+        expect(page).not_to_have_url(before)
+        settled(page)
+        assert page.evaluate("window.moved") < UNSEEN, path
 
 
 def test_finger_on_a_chart_scrolls_the_page_of_a_phone(daybook: Daybook, browser: Browser) -> None:
