@@ -105,7 +105,7 @@ def is_served(wish: Wish, indexes: Sequence[Index]) -> bool:
 
 
 def _serves(index: Index, wish: Wish) -> bool:
-    equal = {column.name: column for column in wish.equal}
+    equal = {column.name: column for column in wish.known}
     ranged = wish.ranged.name if wish.ranged else None
     if index.method == "brin":
         return ranged in index.columns
@@ -121,7 +121,7 @@ def _serves(index: Index, wish: Wish) -> bool:
     following = index.columns[len(leading) : len(leading) + 1]
     if ranged and (following == (ranged,) or index.columns[:1] == (ranged,)):
         return True
-    return ranged is None and len(leading) == len(equal)
+    return ranged is None and {column.name for column in wish.equal} <= {*leading}
 
 
 def _merged(asked: Mapping[Wish, dict[Statement, None]]) -> dict[Wish, dict[Statement, None]]:

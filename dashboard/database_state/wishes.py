@@ -1,7 +1,7 @@
 """By which columns of which tables statements look for rows, as far as few rows have what they look for."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from dashboard.database_state.columns import Column, Columns
@@ -20,13 +20,15 @@ _ADDS_LITTLE_SHARE = 0.2
 class Wish:
     """To find rows of a table by all of ``equal``, and then by a range of ``ranged``.
 
-    The most selective first. ``is_join``: by those of another table.
+    The most selective first. ``is_join``: by those of another table. ``known`` are these columns and all others
+    whose values are known, too.
     """
 
     table: Table
     equal: tuple[Column, ...]
     ranged: Column | None
     is_join: bool
+    known: tuple[Column, ...] = field(compare=False)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -52,9 +54,9 @@ class Wishes:
                     ranges = self._of_source(scopes, number, scope.ranges, source)
                     if wish := self._wish(table, equal, ranges):
                         yield wish
-            for one, other in chain(scope.joins, ((other, one) for one, other in scope.joins)):
-                if wish := self._joined(scopes, number, one, other):
-                    yield wish
+            for table, columns in self._joined(scopes, number):
+                if wish := self._wish(table, columns, ()):
+                    yield replace(wish, is_join=True)
 
     def _wish(self, table: Table, equal: Sequence[Column], ranges: Sequence[Column]) -> Wish | None:
         share = 1.0
@@ -69,19 +71,22 @@ class Wishes:
         ranged = next((one for one in ranges if is_many and self._is_selective(table, one)), None)
         if ranged is None and share > SELECTIVE_SHARE:
             return None
-        return Wish(table, tuple(chosen), ranged, is_join=False)
+        return Wish(table, tuple(chosen), ranged, is_join=False, known=tuple(equal))
 
-    def _joined(self, scopes: Sequence[Scope], number: int, one: Place, other: Place) -> Wish | None:
-        here, there = self._find(scopes, number, one), self._find(scopes, number, other)
-        if here is None or here[0] != number or (there and there[1] == here[1]):
-            return None
-        table = self._table(here[1])
-        column = table and self._columns.get(table.relation_id, {}).get(one[1])
-        is_row_by_row = there is not None and there[0] != number
-        is_driven = is_row_by_row or self._is_narrowed(scopes, number, here[1])
-        if not (table and column and is_driven and column.has_order and self._is_selective(table, column)):
-            return None
-        return Wish(table, (column,), None, is_join=True)
+    def _joined(self, scopes: Sequence[Scope], number: int) -> Iterator[tuple[Table, list[Column]]]:
+        """The columns by which rows of a table are found for each of few rows of another one, or of an outer part."""
+        found: dict[tuple[Source, tuple[int, Source] | None], list[Column]] = {}
+        joins = scopes[number].joins
+        for one, other in chain(joins, ((other, one) for one, other in joins)):
+            here, there = self._find(scopes, number, one), self._find(scopes, number, other)
+            if here is None or here[0] != number or (there and there[1] == here[1]):
+                continue
+            is_row_by_row = there is not None and there[0] != number
+            if is_row_by_row or self._is_narrowed(scopes, number, here[1]):
+                found.setdefault((here[1], there), []).extend(self._of_source(scopes, number, [one], here[1]))
+        for (source, _), columns in found.items():
+            if table := self._table(source):
+                yield table, [*dict.fromkeys(columns)]
 
     def _is_narrowed(self, scopes: Sequence[Scope], number: int, but: Source) -> bool:
         """Whether few rows of another source are looked for, by which then this one is."""

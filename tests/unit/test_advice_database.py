@@ -190,9 +190,12 @@ class TestDatabase:
         assert "1 large table is read in full more often than by an index: shop.large." in note.finding
 
 
+PERSON = (Column("person", "person", 5_000.0, 4, has_order=True),)
+
+
 class TestTrial:
     CANDIDATE = Candidate(
-        Wish(table(), (Column("person", "person", 5_000.0, 4, has_order=True),), None, is_join=False),
+        Wish(table(), PERSON, None, is_join=False, known=PERSON),
         statements=(Statement("SELECT", 3, 42.0, "business/x"), Statement("DELETE")),
         index_bytes=2_000_000,
         inserts_a_day=None,

@@ -123,6 +123,15 @@ class TestMissing:
     def test_in_joins(self, sql: str, expected: list[str]) -> None:
         assert sorted(missing(sql)) == expected
 
+    def test_is_none_where_an_index_of_another_column_of_the_join_leaves_few_rows(self) -> None:
+        sql = (
+            "SELECT 1 FROM orders AS o JOIN order_items AS i ON i.order_id = o.order_id AND i.day = o.day"
+            " WHERE o.person = $1"
+        )
+        of_orders = index("person")
+        assert missing(sql, of_orders) == ["order_items order_id (join)"]
+        assert missing(sql, of_orders, index("day", relation=ITEMS)) == []
+
     @pytest.mark.parametrize(
         "served",
         [
