@@ -20,7 +20,7 @@ SELECT
     (o.order_delivered_customer_date IS NOT NULL)::integer AS delivered,
     coalesce(taken.seconds, 0)::bigint AS delivery_seconds,
     coalesce(
-        1 + width_bucket(taken.seconds / 86400, ARRAY[2, 4, 6, 8, 10, 12, 15, 20, 30, 45]::numeric[]), 0
+        1 + width_bucket(taken.seconds / 86400, ARRAY[2, 4, 6, 8, 10, 12, 15, 20, 30, 45]::float8[]), 0
     )::smallint AS delivered_in,
     -- An order is promised for a day, without a time.
     coalesce(o.order_delivered_customer_date::date > o.order_estimated_delivery_date::date, false)::integer AS late
