@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -147,10 +148,8 @@ def written_params(params: Params) -> str | None:
 
 def restored_params(text: str) -> dict[str, object]:
     """What was written; a member of an enumeration comes back as its value. Raises ParameterError for anything else."""
-    try:
+    with _restoring(text):
         return {name: _restored(value) for name, value in json.loads(text).items()}
-    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
-        raise ParameterError(f"The parameters {text} can't be read: another program wrote them.") from error
 
 
 def written_values(values: Sequence[object]) -> str | None:
@@ -164,11 +163,17 @@ def written_values(values: Sequence[object]) -> str | None:
 
 def restored_values(text: str) -> list[object]:
     """What was written, lists as lists. Raises ParameterError for anything else."""
-    try:
+    with _restoring(text):
         found = [_restored(value) for value in json.loads(text)]
+    return [list(value) if isinstance(value, tuple) else value for value in found]
+
+
+@contextmanager
+def _restoring(text: str) -> Iterator[None]:
+    try:
+        yield
     except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ParameterError(f"The parameters {text} can't be read: another program wrote them.") from error
-    return [list(value) if isinstance(value, tuple) else value for value in found]
 
 
 def _written(value: object) -> object:

@@ -5,15 +5,14 @@ from dashboard.advice.cache_words import (
     cache_level,
     cache_level_state,
     cache_lifetimes,
-    cache_misses,
     cache_replayed,
     cache_seen,
 )
 from dashboard.advice.database import database
 from dashboard.advice.indexes import searched, trial
-from dashboard.advice.plans import is_far_off, marks, plan, plan_line
+from dashboard.advice.plans import marks, plan, plan_line
 from dashboard.advice.server import connections, found_in_memory, replication, transactions
-from dashboard.advice.statements import counted_line, period, slow_help, statements, statistics, subject_line
+from dashboard.advice.statements import counted_line, slow_help, statements, subject_line
 from dashboard.advice.system import process_facts, spread, system
 from dashboard.advice.verdict import PATIENCE, Level, Now, Verdict
 from dashboard.advice.views import (
@@ -40,7 +39,6 @@ __all__ = [
     "cache_level",
     "cache_level_state",
     "cache_lifetimes",
-    "cache_misses",
     "cache_replayed",
     "cache_seen",
     "connections",
@@ -49,11 +47,9 @@ __all__ = [
     "facts",
     "found_in_memory",
     "freshness",
-    "is_far_off",
     "job",
     "marks",
     "next_refresh",
-    "period",
     "plan",
     "plan_line",
     "process_facts",
@@ -64,7 +60,6 @@ __all__ = [
     "slow_help",
     "spread",
     "statements",
-    "statistics",
     "subject_line",
     "system",
     "transactions",

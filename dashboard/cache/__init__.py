@@ -5,7 +5,7 @@ from functools import partial
 from dashboard.cache.blocks import blocks, months, runs
 from dashboard.cache.contract import Backend, Fault, Locks, Miss, Reason, Stats
 from dashboard.cache.disk import DiskStore
-from dashboard.cache.inspection import BUDGET_SECONDS, Entry, Inspection, Server, SlowCommand, TagUse
+from dashboard.cache.inspection import BUDGET_SECONDS, Inspection, Server, TagUse
 from dashboard.cache.key import Key, Part, key
 from dashboard.cache.levels import Hit
 from dashboard.cache.memory import MemoryCache
@@ -18,7 +18,6 @@ from dashboard.settings import Settings
 __all__ = [
     "BUDGET_SECONDS",
     "Backend",
-    "Entry",
     "Fault",
     "Hit",
     "Inspection",
@@ -29,7 +28,6 @@ __all__ = [
     "Reader",
     "Reason",
     "Server",
-    "SlowCommand",
     "Stats",
     "TagUse",
     "Value",

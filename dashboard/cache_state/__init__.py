@@ -5,22 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from dashboard.cache import BUDGET_SECONDS, Server
-from dashboard.cache_state.actions import WARM_SECONDS, invalidate, queries_of, subjects, warm
+from dashboard.cache_state.actions import invalidate, queries_of, subjects, warm
 from dashboard.cache_state.levels import Level, levels, servers
 from dashboard.cache_state.replay import Read, Replayed, Rules, replay
 from dashboard.cache_state.traffic import Outcome, Traffic, course, traffic
-from dashboard.cache_state.what_if import LIFETIMES_SECONDS, WhatIf, recorded, rules, what_if
+from dashboard.cache_state.what_if import WhatIf, recorded, rules, what_if
 from dashboard.data import Data
 from dashboard.errors import DatabaseError
 from dashboard.parts import Part, begin, part
 
 __all__ = [
-    "BUDGET_SECONDS",
-    "LIFETIMES_SECONDS",
-    "RECENT_MINUTES",
     "SPANS",
-    "WARM_SECONDS",
     "CacheState",
     "Level",
     "Outcome",
@@ -28,20 +23,15 @@ __all__ = [
     "Read",
     "Replayed",
     "Rules",
-    "Server",
     "Traffic",
     "WhatIf",
     "invalidate",
-    "levels",
     "queries_of",
     "read",
     "replay",
-    "rules",
     "servers",
     "subjects",
-    "traffic",
     "warm",
-    "what_if",
 ]
 
 RECENT_MINUTES = 5

@@ -22,7 +22,6 @@ from dashboard.statements.explaining import (
 )
 from dashboard.statements.plan import Node, Plan
 from dashboard.statements.snapshots import (
-    PAUSE_SECONDS,
     Statistics,
     prune,
     statistics,
@@ -33,8 +32,6 @@ from dashboard.statements.tree import tree
 
 __all__ = [
     "MEASURED_SECONDS",
-    "ORDERS",
-    "PAUSE_SECONDS",
     "Counted",
     "Explained",
     "Node",
@@ -51,14 +48,11 @@ __all__ = [
     "read",
     "subject",
     "take",
-    "take_if_possible",
     "tree",
 ]
 
 SLOW_STATEMENTS, COUNTED_STATEMENTS = 200, 100
 """So many are read at the most."""
-ORDERS = ("total_seconds", "mean_ms", "calls", "rows", "read_bytes", "spilled_bytes")
-"""Columns by which the statements that PostgreSQL counted can be in order, the greatest first."""
 
 _BLOCK_BYTES, _MS = 8_192, 1_000
 _SHOWN_CHARACTERS = 200
@@ -221,5 +215,5 @@ def _figures(rows: pl.DataFrame, query: str) -> pl.DataFrame:
 
 
 def ordered(counted: Counted, by: str) -> pl.DataFrame:
-    """The statements that come first in an order of ``ORDERS``."""
+    """The statements that have most of a column of ``Counted.rows``, those with the most first."""
     return counted.rows.sort(by, descending=True, nulls_last=True).head(COUNTED_STATEMENTS)
