@@ -172,10 +172,15 @@ class _Soak:
             return not self._witness.look()
         return False
 
+    def _is_fresh(self) -> bool:
+        """Whether the programs, all of which run, have made all views show everything."""
+        self._tend()
+        return self._look()
+
     def _rest(self, readers: Crew) -> None:
         """Nobody helps: in a while all views show everything, and all readers know their versions."""
         began = time.monotonic()
-        self._expect(self._look, REST_SECONDS, "the views show every change")
+        self._expect(self._is_fresh, REST_SECONDS, "the views show every change", self._in_the_way)
         self._rests.append(time.monotonic() - began)
         self._expect(self._is_up, START_SECONDS, "the programs answer")
         seen = _Seen(readers)
@@ -184,15 +189,25 @@ class _Soak:
     def _knows(self, claim: Claim) -> bool:
         return claim.source != STALE and self._witness.is_current(claim)
 
-    def _is_up(self) -> bool:
+    def _tend(self) -> None:
         for each in self.programs:
             each.tend()
+
+    def _is_up(self) -> bool:
+        self._tend()
         if "serve" not in (program.arguments[0] for program in self.programs):
             return True
         address = f"http://127.0.0.1:{self._port}/readyz"
         with suppress(URLError, ConnectionError, TimeoutError), urlopen(address, timeout=5) as answer:
             return bool(answer.status == 200)
         return False
+
+    def _in_the_way(self) -> list[str]:
+        """What lacks something, which jobs are not done, and what the programs said last."""
+        with suppress(DatabaseUnavailable):
+            said = [f"{each.log.name}: {each.last_words()}" for each in self.programs]
+            return [*self._witness.look(), *self._undone_jobs(), *said]
+        return ["PostgreSQL does not answer"]
 
     def _undone_jobs(self) -> list[str]:
         with self._database.snapshot() as snapshot:

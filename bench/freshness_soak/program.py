@@ -11,6 +11,7 @@ from pathlib import Path
 from dashboard.settings import ROOT
 
 END_SECONDS = 60.0
+LAST_WORDS = 2_000  # characters
 
 _READY = "(Ctrl-C ends it)"
 
@@ -61,6 +62,10 @@ class Program:
             self.problems.append(f"{self.arguments} does not end")
             self.process.kill()
             self.process.wait()
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(errors="replace")[-LAST_WORDS:]
 
     def tend(self) -> None:
         """Start it again if it met no database when it started, as whoever runs it in earnest does."""
