@@ -15,13 +15,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, sync_playwright
-from rich.progress import Progress
 
 from dashboard import embedded, schema
 from dashboard.charts import look
 from dashboard.database import Database
-from dashboard.loading.olist import load_olist
-from dashboard.settings import PREFIX, ROOT, Settings
+from dashboard.settings import PREFIX, Settings
+from tests import shop
 
 # Under nohup, or in the background of a script, a process ignores these, and the programs it starts do too.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -144,20 +143,19 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def olist_sample() -> Path:
-    """Real orders, kept outside the project because of their licence."""
-    folder = ROOT.parent / "shared" / "data" / "olist-sample"
-    assert folder.is_dir(), f"{folder} is missing: these tests read the Olist sample from there"
-    return folder
+    """Real orders, which their licence keeps out of the project. For tests that know their figures."""
+    if "OLIST_SAMPLE" not in os.environ and not shop.SAMPLE.is_dir():
+        pytest.skip(f"no Olist sample in {shop.SAMPLE}, whose figures this test knows")
+    assert shop.SAMPLE.is_dir(), f"OLIST_SAMPLE={shop.SAMPLE} names no folder"
+    return shop.SAMPLE
 
 
 @pytest.fixture(scope="session")
-def olist_url(
-    server: str, _template: str, olist_sample: Path, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    """URL of a database that holds the Olist sample, for tests that only read."""
+def olist_url(server: str, _template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of a database for tests that only read: with the Olist sample, or a demo shop where that is missing."""
     url, folder = _create(server, "olist", _template), tmp_path_factory.mktemp("olist")
     with closing(Database(url, Settings(_env_file=None, data_dir=folder))) as database:
-        load_olist(database, olist_sample, rejects_dir=folder, progress=Progress(disable=True))
+        shop.fill_like_olist(database, folder)
     return url
 
 

@@ -1,5 +1,6 @@
-"""A small demo shop, made once a test process and copied, for the tests that look at pages."""
+"""Shops for tests: a small demo shop, made once a test process and copied, and the Olist sample where there is one."""
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -9,10 +10,14 @@ from rich.progress import Progress
 
 from dashboard.database import Database
 from dashboard.loading.demo import load_demo
-from dashboard.settings import Settings
+from dashboard.loading.olist import load_olist
+from dashboard.settings import ROOT, Settings
 
 ORDERS = 3_000
 LAST_DAY = date(2025, 3, 19)
+
+SAMPLE = Path(os.environ.get("OLIST_SAMPLE", ROOT.parent / "shared" / "data" / "olist-sample"))
+SAMPLE_ORDERS, SAMPLE_LAST_DAY = 4_071, date(2018, 9, 20)
 
 
 def copy(server: str, template: str, name: str) -> str:
@@ -30,3 +35,12 @@ def fill(url: str, folder: Path) -> None:
             load_demo(database, orders=ORDERS, last_day=LAST_DAY, progress=progress)
     finally:
         database.close()
+
+
+def fill_like_olist(database: Database, rejects_dir: Path) -> None:
+    """Load the Olist sample; where there is none, a demo shop of its size and time."""
+    progress = Progress(disable=True)
+    if SAMPLE.is_dir():
+        load_olist(database, SAMPLE, rejects_dir=rejects_dir, progress=progress)
+    else:
+        load_demo(database, orders=SAMPLE_ORDERS, last_day=SAMPLE_LAST_DAY, progress=progress)

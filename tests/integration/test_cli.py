@@ -96,6 +96,7 @@ def rows(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
 
 
 class TestQuery:
+    @pytest.mark.usefixtures("olist_sample")
     def test_json_is_an_object_of_rows_and_provenance(self, shell: Shell) -> None:
         for source in ("database", "disk"):
             done = shell("query", DAILY, *BLACK_FRIDAY, "--format", "json")
@@ -111,6 +112,7 @@ class TestQuery:
             assert provenance["data_through"] == "2018-09-20"
             assert "T" in provenance["computed_at"]
 
+    @pytest.mark.usefixtures("olist_sample")
     def test_csv_has_a_header_and_a_line_for_each_row(self, shell: Shell) -> None:
         done = shell("query", DAILY, "--start", "2018-08-31", "--format", "csv")
         header, *lines = done.stdout.decode().splitlines()
@@ -118,12 +120,14 @@ class TestQuery:
         assert lines[-1] == "2018-09-20,1,1,191.46"  # the end was left open
         assert all("2018-08-31" <= line < "2018-09-21" for line in lines)
 
+    @pytest.mark.usefixtures("olist_sample")
     def test_arrow_is_a_stream_with_exact_types(self, shell: Shell) -> None:
         done = shell("query", DAILY, "--format", "arrow")
         table = pl.read_ipc_stream(io.BytesIO(done.stdout))
         assert table.schema["total_revenue"] == pl.Decimal(38, 2)
         assert (table["total_orders"].sum(), str(table["total_revenue"].sum())) == (4_071, "659682.58")
 
+    @pytest.mark.usefixtures("olist_sample")
     def test_table_cuts_nothing_off_where_there_is_little_room(self, shell: Shell) -> None:
         done = shell("query", "business/customers", "--param", "top=1", COLUMNS="60")
         [_, head, _, row, _] = done.stdout.decode().splitlines()

@@ -13,15 +13,14 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rich.progress import Progress
 
 from dashboard import explore
 from dashboard.data import DATABASE, Data, Extent, Reading, opened
-from dashboard.loading.olist import load_olist
 from dashboard.measures import CATEGORY, CUSTOMERS, ITEM_SALES, MEASURES, REVENUE, STATE, Dimension
 from dashboard.refresh import refresh_views
 from dashboard.settings import Settings
 from dashboard.window import Comparison, Grain, Span, Window
+from tests import shop
 from tests.reads import catch_up
 
 FIRST, LAST = date(2016, 10, 4), date(2018, 9, 20)
@@ -156,6 +155,7 @@ random_windows = settings(
 )
 
 
+@pytest.mark.usefixtures("olist_sample")
 class TestReadme:
     """The totals that the sample's README lists."""
 
@@ -224,10 +224,11 @@ def test_totals_are_those_of_the_shop(data: Reading, oracle: Oracle, span: Span)
 @given(window=windows())
 @random_windows
 def test_series_is_that_of_the_shop_bucket_by_bucket(data: Reading, oracle: Oracle, window: Window) -> None:
+    extent = data.extent()
     pairs = [
-        (bucket, opposite if opposite and overlaps(opposite) else None)
+        (bucket, opposite if opposite and overlaps(opposite, extent) else None)
         for bucket, opposite in window.aligned_buckets()
-        if overlaps(bucket)
+        if overlaps(bucket, extent)
     ]
     rows = explore.series(data, window).rows.to_dicts()
     assert [(row["date"], row["is_complete"]) for row in rows] == [(b.start, b.complete) for b, _ in pairs]
@@ -237,8 +238,9 @@ def test_series_is_that_of_the_shop_bucket_by_bucket(data: Reading, oracle: Orac
     assert [Figures.of(row, "_before") for row in rows] == [span and next(before) for _, span in pairs]
 
 
-def overlaps(span: Span) -> bool:
-    return span.start <= LAST and span.end > FIRST
+def overlaps(span: Span, extent: Extent | None) -> bool:
+    assert extent
+    return span.start <= extent.last_day and span.end > extent.first_day
 
 
 @given(window=windows())
@@ -273,9 +275,9 @@ NUMBERS = "SELECT customer_unique_id, person FROM dashboard.people"
 
 
 @pytest.fixture
-def growing(fresh: Data, olist_sample: Path, tmp_path: Path) -> Data:
-    """The Olist sample, to be added to."""
-    load_olist(fresh.database, olist_sample, rejects_dir=tmp_path, progress=Progress(disable=True))
+def growing(fresh: Data, tmp_path: Path) -> Data:
+    """A shop to be added to."""
+    shop.fill_like_olist(fresh.database, tmp_path)
     return fresh
 
 
@@ -306,7 +308,7 @@ def test_customers_are_those_of_the_shop_while_it_grows(growing: Data, database_
             refresh_views(writer, reason="test", views=[growing.catalogue.view("customer_days")])
         catch_up(growing)
         rows = explore.series(growing.reading(), window).rows.to_dicts()
-        buckets = [bucket for bucket in window.buckets() if overlaps(bucket)]
+        buckets = [bucket for bucket in window.buckets() if overlaps(bucket, growing.reading().extent())]
         found = [row[CUSTOMERS.name] for row in rows]
         assert found == [figures.customers for figures in oracle.figures(buckets)]
         [total] = explore.totals(growing.reading(), window.span).rows[CUSTOMERS.name]
