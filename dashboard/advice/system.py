@@ -1,10 +1,11 @@
 """Whether the program's processes live, have room, and answer in time."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from dashboard.advice.verdict import Level, Now, Verdict, listed
 from dashboard.notation import Format
-from dashboard.system_state import PROBES, Process, all_requests, all_reruns
+from dashboard.system_state import PROBES, Process, all_requests, all_reruns, roll
 from dashboard.telemetry import Timing, quantile, together
 
 FULL_SHARE, TOO_FULL_SHARE = 0.85, 0.95
@@ -16,6 +17,10 @@ SLOW_RERUN_SECONDS = 1.0
 FEW_RERUNS = 20
 """Of fewer, a 95th percentile says nothing."""
 
+MANY_KILLED, KILLED_WITHIN = 3, timedelta(hours=1)
+"""One may be killed by hand; so many are not, and that they were started again hides it."""
+
+MOST_NAMED = 3
 BAD_ERROR_SHARE = 0.05
 BUSY_CPU_SHARE = 0.9
 
@@ -24,10 +29,11 @@ _WORST_FIRST = (Level.BAD, Level.WARNING, Level.NOTE, Level.GOOD)
 
 def system(now: Now, processes: Sequence[Process]) -> list[Verdict]:
     """What is the matter with the servers and workers, the worst first; one good verdict if nothing is."""
-    alive = [one for one in processes if not one.is_silent(now.moment)]
+    alive, lost, replaced = roll(processes, now.moment)
     found = (
         _nobody(alive),
-        _silent(now, processes),
+        _silent(now, lost),
+        _killed(now, replaced),
         _failing(now, all_requests(alive)),
         *_crowded(now, alive),
         _queueing(alive),
@@ -79,31 +85,34 @@ def _nobody(alive: Sequence[Process]) -> Verdict | None:
     )
 
 
-def _silent(now: Now, processes: Sequence[Process]) -> Verdict | None:
-    """Those that nothing came after: a process that was killed and started again is none."""
-    successors = [one for one in processes if not one.is_silent(now.moment)]
-    lost = []
-    for one in sorted(processes, key=lambda one: one.heard_at):
-        if not one.is_silent(now.moment):
-            continue
-        after = [new for new in successors if new.kind == one.kind and new.started_at > one.heard_at]
-        if after:
-            successors.remove(after[0])
-        else:
-            lost.append(one)
+def _silent(now: Now, lost: Sequence[Process]) -> Verdict | None:
     if not lost:
         return None
-    last = max(one.heard_at for one in lost)
-    kinds = listed(f"{one.kind.capitalize()} {one.name}" for one in lost)
+    names = [f"{one.kind.capitalize()} {one.name}" for one in lost[-MOST_NAMED:]]
+    if more := len(lost) - len(names):
+        names.append(now.counted(more, "other"))
     return Verdict(
         Level.WARNING,
-        f"{kinds} went silent; the last sign of life came {now.ago(last)}.",
+        f"{listed(names)} went silent; the last sign of life came {now.ago(lost[-1].heard_at)}.",
         "It was killed, perhaps for want of memory, or has lost the database: look at its log, and start it again.",
     )
 
 
+def _killed(now: Now, replaced: Sequence[Process]) -> Verdict | None:
+    recent = [one for one in replaced if now.moment - one.heard_at <= KILLED_WITHIN]
+    if len(recent) < MANY_KILLED:
+        return None
+    kinds = listed(sorted({f"{one.kind}s" for one in recent}))
+    return Verdict(
+        Level.WARNING,
+        f"{kinds.capitalize()} were killed {len(recent)} times in the last hour and started again, "
+        f"the last of them {now.ago(recent[-1].heard_at)}.",
+        "Look at the log of what starts them, and whether they were killed for want of memory.",
+    )
+
+
 def _failing(now: Now, requests: Mapping[tuple[str, ...], Timing]) -> Verdict | None:
-    asked = {labels: one.count for labels, one in requests.items() if labels[0] not in PROBES}
+    asked = {labels: one.count for labels, one in requests.items() if not _answers_a_probe(*labels)}
     failed = {labels: count for labels, count in asked.items() if labels[2].startswith("5")}
     if not failed:
         return None
@@ -115,6 +124,11 @@ def _failing(now: Now, requests: Mapping[tuple[str, ...], Timing]) -> Verdict | 
         f"({now.notation.portion(share)} of all), most of them {method} {endpoint} with {status}.",
         "The log of the server says why.",
     )
+
+
+def _answers_a_probe(endpoint: str, _: str, status: str) -> bool:
+    """That it is not ready is what it was asked; that it crashed is not."""
+    return endpoint in PROBES and (status == "503" or not status.startswith("5"))
 
 
 def _crowded(now: Now, alive: Sequence[Process]) -> list[Verdict]:

@@ -1,12 +1,13 @@
 """What operators see of the program itself: its processes as they last told, and what they are configured with."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from dashboard.database import Database, Snapshot
+from dashboard.errors import DatabaseError
 from dashboard.parts import OWN, Part, begin, part
 from dashboard.system_state.configured import setting_rows
-from dashboard.system_state.processes import Process, processes
+from dashboard.system_state.processes import Process, Roll, processes, roll
 from dashboard.system_state.tables import (
     PROBES,
     all_requests,
@@ -21,6 +22,7 @@ from dashboard.system_state.tables import (
 __all__ = [
     "PROBES",
     "Process",
+    "Roll",
     "SystemState",
     "all_requests",
     "all_reruns",
@@ -29,6 +31,7 @@ __all__ = [
     "read",
     "request_rows",
     "rerun_rows",
+    "roll",
     "setting_rows",
     "version_rows",
 ]
@@ -38,7 +41,10 @@ _SERVER = f"{OWN} SELECT current_setting('server_version') AS version"
 
 @dataclass(frozen=True, slots=True)
 class SystemState:
-    """All of it, at ``now`` by the clock of the database. ``database_version`` is that of PostgreSQL's server."""
+    """All of it, at ``now`` by the clock of the database, or of this machine if that does not answer.
+
+    ``database_version`` is that of PostgreSQL's server.
+    """
 
     now: datetime
     processes: Part[tuple[Process, ...]]
@@ -46,9 +52,12 @@ class SystemState:
 
 
 def read(database: Database) -> SystemState:
-    """All of it; what can't be read is an error in its place. Raises DatabaseError if there is nothing at all."""
-    with database.snapshot() as snapshot:
-        return SystemState(begin(snapshot), part(snapshot, processes), part(snapshot, _server_version))
+    """All of it; what can't be read is an error in its place."""
+    try:
+        with database.snapshot() as snapshot:
+            return SystemState(begin(snapshot), part(snapshot, processes), part(snapshot, _server_version))
+    except DatabaseError as error:
+        return SystemState(datetime.now(UTC), Part(None, error), Part(None, error))
 
 
 def _server_version(snapshot: Snapshot) -> str:

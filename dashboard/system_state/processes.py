@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from dashboard.database import Pool, Snapshot
 from dashboard.parts import asked
@@ -55,8 +55,32 @@ class Process:
         return now - self.heard_at > SILENT
 
 
+class Roll(NamedTuple):
+    """Who gives signs of life; of the others, the ``lost`` are those that no process of their kind came after."""
+
+    alive: tuple[Process, ...]
+    lost: tuple[Process, ...]
+    replaced: tuple[Process, ...]
+
+
+def roll(told: Sequence[Process], now: datetime) -> Roll:
+    """Each in its place, those that went silent in the order in which they did."""
+    alive = tuple(one for one in told if not one.is_silent(now))
+    silent = sorted((one for one in told if one.is_silent(now)), key=lambda one: one.heard_at)
+    successors = sorted(told, key=lambda one: one.started_at)  # of which some went silent in their turn
+    lost: list[Process] = []
+    replaced: list[Process] = []
+    for one in silent:
+        others = (new for new in successors if new.kind == one.kind and new is not one)
+        after = [new for new in others if new.started_at > one.heard_at]
+        if after:
+            successors.remove(after[0])
+        (replaced if after else lost).append(one)
+    return Roll(alive, tuple(lost), tuple(replaced))
+
+
 def processes(snapshot: Snapshot) -> tuple[Process, ...]:
-    """All that were heard of lately, the servers first. Raises DatabaseError."""
+    """Those that were heard of last, the servers first. Raises DatabaseError."""
     return tuple(_process(row) for row in asked(snapshot, "ops/processes").iter_rows(named=True))
 
 

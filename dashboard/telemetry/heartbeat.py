@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from dashboard.catalogue import catalogue
 from dashboard.database import Database, Writer
-from dashboard.errors import DatabaseError
+from dashboard.errors import DatabaseError, DatabaseUnavailable
 from dashboard.settings import Settings
 from dashboard.telemetry.identity import library_versions, program_version
 from dashboard.telemetry.timings import Labels, Timing
@@ -30,14 +29,17 @@ RETENTION_HOURS = 24
 
 _QUICKLY = "SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '2s', true)"
 _COLUMNS = (
-    *("process", "kind", "host", "pid", "version", "started_at", "resident_bytes", "memory_bytes"),
-    *("available_bytes", "cpu_seconds", "cpu_share", "threads", "sessions", "course", "pools", "requests"),
-    *("reruns", "versions"),
+    *("process", "kind", "host", "pid", "version", "resident_bytes", "memory_bytes", "available_bytes"),
+    *("cpu_seconds", "cpu_share", "threads", "sessions", "course", "pools", "requests", "reruns"),
+    "versions",
 )
 _NAMES = ", ".join(_COLUMNS)
+# All moments are by the clock of the database: those of the machines differ, and which process came after which
+# is told by comparing them.
 _WRITE = f"""
-INSERT INTO dashboard.processes ({_NAMES})
-SELECT {_NAMES} FROM jsonb_populate_record(NULL::dashboard.processes, %(row)s::jsonb)
+INSERT INTO dashboard.processes ({_NAMES}, started_at)
+SELECT {_NAMES}, clock_timestamp() - %(age_seconds)s * interval '1 second'
+FROM jsonb_populate_record(NULL::dashboard.processes, %(row)s::jsonb)
 ON CONFLICT (process) DO UPDATE
 SET ({_NAMES}, heard_at) = ({", ".join(f"excluded.{name}" for name in _COLUMNS)}, clock_timestamp())
 """  # noqa: S608 - constants
@@ -57,12 +59,19 @@ class Heart:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "version": program_version(),
-            "started_at": datetime.fromtimestamp(self._pulse.started_at_seconds, UTC).isoformat(),
             "versions": library_versions(),
         }
 
     def beat(self) -> None:
         """Write the row anew, and read what metrics tell of the database. Raises DatabaseError."""
+        try:
+            self._write()
+            self._traffic.figures = self._figures()
+        except Exception:
+            self._traffic.figures = {}  # as if they were still so, nobody is told old ones
+            raise
+
+    def _write(self) -> None:
         vitals = self._pulse.measure()
         row = {
             **self._fixed,
@@ -75,8 +84,7 @@ class Heart:
         }
         with self._database.writer() as writer:
             writer.execute(_QUICKLY)
-            writer.execute(_WRITE, {"row": json.dumps(row)})
-        self._traffic.figures = self._figures()
+            writer.execute(_WRITE, {"row": json.dumps(row), "age_seconds": self._pulse.age_seconds()})
 
     def end(self) -> None:
         """Take the row along. Raises DatabaseError."""
@@ -121,7 +129,7 @@ def beating(
 
 
 def _run(heart: Heart, database: Database, every_seconds: float, stop: threading.Event) -> None:
-    trouble: type[Exception] | None = None
+    trouble: Exception | None = None
     is_pruned, wait_seconds = False, 0.0
     while not stop.wait(wait_seconds):
         began = time.monotonic()
@@ -134,12 +142,12 @@ def _run(heart: Heart, database: Database, every_seconds: float, stop: threading
             trouble = None
         except Exception as error:
             # Once for each kind: it goes on for as long as the database is away.
-            if type(error) is not trouble:
+            if type(error) is not type(trouble):
                 unknown = None if isinstance(error, DatabaseError) else error
                 log.warning("no sign of life can be given: %s", error, exc_info=unknown)
-            trouble = type(error)
+            trouble = error
         wait_seconds = max(every_seconds - (time.monotonic() - began), every_seconds / 10)
-    if trouble is None:
+    if not isinstance(trouble, DatabaseUnavailable):
         with suppress(DatabaseError):
             heart.end()
 

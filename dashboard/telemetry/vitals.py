@@ -31,9 +31,13 @@ class Pulse:
 
     def __init__(self) -> None:
         self._process = psutil.Process()
-        self.started_at_seconds: float = self._process.create_time()
+        self._born_at: float = time.monotonic() - (time.time() - self._process.create_time())
         self._at, self._cpu_seconds = time.monotonic(), self._spent()
         self._course: deque[tuple[int, int, float]] = deque(maxlen=COURSE_MINUTES)
+
+    def age_seconds(self) -> float:
+        """Since the process was started, also if the machine's clock was set meanwhile."""
+        return time.monotonic() - self._born_at
 
     def measure(self) -> Vitals:
         """As it is now. The share of the processor is that since the last time."""

@@ -1,4 +1,4 @@
--- The servers and workers as they last told of themselves, the servers first.
+-- The servers and workers that were heard of last, as they told of themselves; the servers first.
 -- reads: processes
 SELECT
     process,
@@ -20,6 +20,10 @@ SELECT
     requests::text AS requests,
     reruns::text AS reruns,
     versions::text AS versions
-FROM dashboard.processes
+FROM (
+    SELECT *
+    FROM dashboard.processes
+    ORDER BY heard_at DESC
+    LIMIT 200
+) AS heard
 ORDER BY kind, host, started_at, process
-LIMIT 200

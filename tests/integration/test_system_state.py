@@ -1,9 +1,12 @@
 """Signs of life of processes, and what is read of them; the doctor, in good and in bad days."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
+import psutil
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -80,9 +83,59 @@ class TestHeartbeat:
         before = told(database).heard_at
         wait_until(lambda: told(database).heard_at > before, "it is heard of again")
 
+    def test_what_it_read_of_the_database_is_not_told_while_that_is_away(
+        self, database_url: str, server: str, traffic: Traffic
+    ) -> None:
+        name = sa.make_url(database_url).database
+        wait_until(lambda: bool(traffic.figures), "figures are read")
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            connection.execute(ended)
+            wait_until(lambda: not traffic.figures, "they are forgotten")
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        wait_until(lambda: bool(traffic.figures), "they are read again")
+
+    def test_its_start_is_told_by_the_clock_of_the_database(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        own = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
+        assert abs(told(database).started_at - own) < timedelta(seconds=30)
+        before, of_machine = told(database), time.time
+        monkeypatch.setattr("time.time", lambda: of_machine() - 10_000)  # somebody sets its clock
+        wait_until(lambda: told(database).heard_at > before.heard_at, "it is heard of again")
+        assert told(database).started_at == before.started_at
+
     def test_figures_of_the_database_come_with_it(self, traffic: Traffic, admin: Admin) -> None:
         admin("UPDATE dashboard.view_states SET refreshed_at = to_timestamp(1500000000)")
         wait_until(lambda: 1.5e9 in traffic.figures.get("refreshed_at_seconds", {}).values(), "they are read")
+
+
+def test_a_process_takes_its_row_along_though_it_may_not_read_figures(
+    database: Database, often: Settings, traffic: Traffic, admin: Admin, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin("REVOKE SELECT ON dashboard.jobs FROM daybook_reader")
+    with beating("server", "this", database, often, traffic):
+        wait_until(lambda: "no sign of life" in caplog.text, "something is amiss")
+        assert admin(HEARD)
+    assert admin(HEARD) == []
+
+
+def test_the_living_are_seen_among_many_that_were_killed(
+    database: Database, often: Settings, traffic: Traffic, admin: Admin
+) -> None:
+    with beating("server", "this", database, often, traffic):
+        wait_until(lambda: bool(admin(HEARD)), "this process is heard of")
+        admin(
+            "INSERT INTO dashboard.processes SELECT (jsonb_populate_record(one, jsonb_build_object('process', "
+            "number::text, 'heard_at', now() - number * interval '2 minutes', 'started_at', "
+            "now() - number * interval '2 minutes' - interval '30 seconds'))).* "
+            "FROM dashboard.processes AS one, generate_series(1, 300) AS number WHERE process = 'this'"
+        )
+        state = system_state.read(database)
+        alive, lost, replaced = system_state.roll(state.processes.get(), state.now)
+        assert [one.process for one in alive] == ["this"]
+        assert len(lost) + len(replaced) == 199
 
 
 def told(database: Database) -> system_state.Process:

@@ -82,6 +82,24 @@ def test_one_that_was_killed_and_started_again_is_not_missed() -> None:
     assert "went silent" in told(process(1, started=200), process(2, heard=300, kind="worker"))[0][1]
 
 
+def test_each_of_a_row_of_killed_ones_was_replaced_by_the_next() -> None:
+    killed = [process(pid, heard=3_000 - pid * 100, started=3_090 - pid * 100) for pid in range(1, 21)]
+    assert [level for level, _ in told(process(21, started=900), *killed[:2])] == [Level.GOOD]
+    [(level, finding)] = told(process(21, started=900), *killed)
+    assert level is Level.WARNING
+    assert finding == (
+        "Servers were killed 20 times in the last hour and started again, the last of them 16 min ago."
+    )
+
+
+def test_of_many_that_went_silent_the_last_are_named() -> None:
+    [(_, finding)] = told(process(1), *(process(pid, heard=100 * pid) for pid in range(2, 9)))
+    assert finding == (
+        "Server web-1, 4, Server web-1, 3, Server web-1, 2 and 4 others went silent; "
+        "the last sign of life came 3 min ago."
+    )
+
+
 def test_requests_failed() -> None:
     failing = {
         ("/sales", "GET", "200"): timing(95, 0.01),
@@ -99,6 +117,13 @@ def test_requests_failed() -> None:
 
 def test_a_probe_that_says_no_is_no_failure() -> None:
     assert told(process(requests={("/readyz", "GET", "503"): timing(9, 0.01)}))[0][0] is Level.GOOD
+
+
+def test_a_probe_that_crashes_is_one() -> None:
+    probed = {("/metrics", "GET", "500"): timing(1, 0.01), ("/healthz", "GET", "200"): timing(999, 0.01)}
+    [(level, finding)] = told(process(requests=probed | {("/", "GET", "200"): timing(9, 0.01)}))
+    assert level is Level.BAD
+    assert finding == "1 request of the last hour failed (10.0% of all), most of them GET /metrics with 500."
 
 
 @pytest.mark.parametrize(("available", "level"), [(1.3, Level.GOOD), (1.0, Level.WARNING), (0.3, Level.BAD)])
