@@ -14,14 +14,14 @@ REQUESTS = (
     Column("method", "Method"),
     Column("status", "Status"),
     Column("requests", "Requests", Format.COUNT),
-    Column("median_ms", "Median (ms)", Format.SCORE),
-    Column("p95_ms", "95th percentile (ms)", Format.SCORE),
+    Column("median_ms", "Half up to (ms)", Format.SCORE),
+    Column("p95_ms", "95% up to (ms)", Format.SCORE),
 )
 RERUNS = (
     Column("page", "Page"),
     Column("runs", "Runs", Format.COUNT),
-    Column("median_ms", "Median (ms)", Format.SCORE),
-    Column("p95_ms", "95th percentile (ms)", Format.SCORE),
+    Column("median_ms", "Half up to (ms)", Format.SCORE),
+    Column("p95_ms", "95% up to (ms)", Format.SCORE),
 )
 POOLS = (
     Column("process", "Process"),
@@ -37,6 +37,7 @@ SETTINGS = (
     Column("is_from", "Is"),
     Column("meaning", "Meaning"),
 )
+UNKNOWN = "Not known, since what the processes tell can't be read."
 
 
 def card(told: Process, now: advice.Now) -> None:
@@ -60,8 +61,8 @@ with ui.guarded():
 if found is None:
     st.stop()
 now = advice.Now(found.now, app.notation())
-told = found.processes.otherwise(())
-alive = [one for one in told if not one.is_silent(now.moment)]
+is_known = found.processes.error is None
+alive, lost, _ = system_state.roll(found.processes.otherwise(()), now.moment)
 requests, reruns = system_state.all_requests(alive), system_state.all_reruns(alive)
 
 with ui.guarded():
@@ -87,8 +88,9 @@ with ui.guarded():
         held = sum(one.resident_bytes for one in alive)
         ui.figure("Memory", now.notation.size(held), "Of all processes that live.")
 
-for first in range(0, len(told), 2):
-    for column, one in zip(st.columns(min(len(told), 2)), told[first : first + 2], strict=False):
+shown = [*alive, *lost]
+for first in range(0, len(shown), 2):
+    for column, one in zip(st.columns(min(len(shown), 2)), shown[first : first + 2], strict=False):
         with column:
             card(one, now)
 
@@ -97,20 +99,27 @@ with left, ui.card("Requests", help="Over HTTP in the last hour, by the processe
     if requests:
         figure = charts.latencies(system_state.buckets(requests.values()), "requests", now.notation)
         ui.drawing(figure, alt=advice.spread(now, [*requests.values()], "request"))
-    ui.line(advice.spread(now, [*requests.values()], "request"))
-    rows = system_state.request_rows(requests)
-    ui.table(rows, REQUESTS, alt="Requests by endpoint and status.", empty="Nothing was asked.")
+    ui.line(advice.spread(now, [*requests.values()], "request") if is_known else UNKNOWN)
+    if is_known:
+        rows = system_state.request_rows(requests)
+        ui.table(rows, REQUESTS, alt="Requests by endpoint and status.", empty="Nothing was asked.")
 with right, ui.card("Runs of pages", help="A page runs when it is opened, and at each choice on it."):
     if reruns:
         figure = charts.latencies(system_state.buckets(reruns.values()), "runs", now.notation)
         ui.drawing(figure, alt=advice.spread(now, [*reruns.values()], "run"))
-    ui.line(advice.spread(now, [*reruns.values()], "run"))
-    ui.table(system_state.rerun_rows(reruns), RERUNS, alt="Runs by page.", empty="No page was run.")
+    ui.line(advice.spread(now, [*reruns.values()], "run") if is_known else UNKNOWN)
+    if is_known:
+        ui.table(system_state.rerun_rows(reruns), RERUNS, alt="Runs by page.", empty="No page was run.")
 
 left, right = st.columns(2)
 with left, ui.card("Pools", help="What reads and writes of the database have to get a place in."):
     rows = system_state.pool_rows(alive)
-    ui.table(rows, POOLS, alt="Places and connections by process.", empty="No process lives.")
+    ui.table(
+        rows,
+        POOLS,
+        alt="Places and connections by process.",
+        empty="No process lives." if is_known else UNKNOWN,
+    )
 with right, ui.card("Versions"):
     servers = {"PostgreSQL": found.database_version.otherwise("unknown")}
     below = app.process_data().reader.levels.backends[-1].stats()

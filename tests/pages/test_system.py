@@ -22,6 +22,12 @@ INSERT INTO dashboard.processes SELECT (jsonb_populate_record(one, jsonb_build_o
     'process', 'gone', 'kind', 'worker', 'pid', 7, 'host', %s::text, 'heard_at', now() - interval '5 minutes'
 ))).* FROM dashboard.processes AS one
 """
+LATER = """
+INSERT INTO dashboard.processes SELECT (jsonb_populate_record(one, jsonb_build_object(
+    'process', 'again', 'heard_at', now(), 'started_at', now() - interval '1 minute'
+))).* FROM dashboard.processes AS one WHERE process = 'gone'
+"""
+UNKNOWN = "Not known, since what the processes tell can't be read."
 
 
 @pytest.fixture
@@ -64,6 +70,11 @@ def test_all_is_well_then_one_is_lost_and_its_name_is_no_markup(page: AppTest, a
     assert STRANGE not in warning.value
     assert len([block for block in page.markdown if "silent" in block.value]) == 1
 
+    admin(LATER)  # it was killed, and started again since
+    page.run()
+    assert "2 processes run well" in page.success[0].value
+    assert not [block for block in page.markdown if "silent" in block.value]
+
 
 def test_without_the_right_the_rest_lives(page: AppTest, admin: Admin) -> None:
     admin("REVOKE SELECT ON dashboard.processes FROM daybook_reader")
@@ -73,6 +84,11 @@ def test_without_the_right_the_rest_lives(page: AppTest, admin: Admin) -> None:
     assert "lacks a right" in error.value
     assert titles(page) == CARDS
     assert len(page.dataframe) == 2  # versions and settings
+    assert said(page).count(UNKNOWN) == 3  # not that nothing was asked
+
+
+def said(page: AppTest) -> list[str]:
+    return [caption.value.replace("\\", "") for caption in page.caption]
 
 
 def test_nobody_has_given_a_sign(open_page: OpenPage, show: Show, database_url: str) -> None:
@@ -80,9 +96,7 @@ def test_nobody_has_given_a_sign(open_page: OpenPage, show: Show, database_url: 
     page = open_page("system")
     assert not page.exception
     assert "No server has given a sign of life" in page.info[0].value
-    assert "There were no requests in the last hour." in [
-        caption.value.replace("\\", "") for caption in page.caption
-    ]
+    assert "There were no requests in the last hour." in said(page)
 
 
 def test_on_a_database_that_never_answered(open_page: OpenPage, show: Show) -> None:
@@ -99,5 +113,7 @@ def test_while_the_database_is_away(page: AppTest, own_shop_url: str, server: st
     assert not page.exception
     [error] = page.error
     assert "PostgreSQL does not answer" in error.value
+    assert titles(page) == CARDS
+    assert "DASHBOARD_DATA_DIR" in page.dataframe[-1].value["setting"].tolist()
     let_in(server, own_shop_url, True)
     assert not page.run().error
