@@ -19,7 +19,7 @@ from dashboard.telemetry.identity import program_version
 from dashboard.telemetry.reads import Statistics
 from dashboard.telemetry.tallies import ELAPSED_BOUNDS_MS
 from dashboard.telemetry.timings import Labels, Timing, together
-from dashboard.telemetry.traffic import Traffic
+from dashboard.telemetry.traffic import DONE, FAILED, Traffic
 from dashboard.telemetry.vitals import Pulse
 
 STATS_SECONDS = 10.0
@@ -40,7 +40,10 @@ class Metrics:
 
     def text(self, accept: str) -> tuple[bytes, str]:
         """All of them in the format that an ``Accept`` header prefers, and the content type of that."""
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # it names a version that is no number
+            encode, content_type = choose_encoder("")
         return encode(self._registry), content_type
 
 
@@ -86,7 +89,8 @@ class _Process(Collector):
         reruns = traffic.reruns
         yield _histogram(f"{PREFIX}rerun_duration_seconds", reruns.totals(), reruns.bounds_seconds)
         for name, timings in (("job", traffic.jobs), ("refresh", traffic.refreshes)):
-            yield _histogram(f"{PREFIX}{name}_duration_seconds", timings.totals(), timings.bounds_seconds)
+            told = _with_both_outcomes(timings.totals(), len(timings.bounds_seconds) + 1)
+            yield _histogram(f"{PREFIX}{name}_duration_seconds", told, timings.bounds_seconds)
 
     def _own_metrics(self) -> Iterator[Family]:
         vitals = self._pulse.measure()
@@ -165,6 +169,16 @@ def _without_last(timings: Mapping[Labels, Timing]) -> dict[Labels, Timing]:
     for labels, timing in timings.items():
         parts.setdefault(labels[:-1], []).append(timing)
     return {labels: together(some) for labels, some in parts.items()}
+
+
+def _with_both_outcomes(timings: Mapping[Labels, Timing], buckets: int) -> dict[Labels, Timing]:
+    """What never failed has failed 0 times: Prometheus sees no rise in a series that begins with its first failure.
+
+    https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics
+    """
+    never = Timing(0, 0.0, (0,) * buckets)
+    both = {(*labels[:-1], outcome): never for labels in timings for outcome in (DONE, FAILED)}
+    return both | dict(timings)
 
 
 def _counter(name: str, rows: Rows) -> Family:

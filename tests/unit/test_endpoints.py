@@ -122,6 +122,27 @@ def test_a_request_counts_under_the_template_of_its_path(
     assert {labels: one.count for labels, one in traffic.requests.totals().items()} == {counted: 1}
 
 
+def test_what_strangers_make_up_adds_no_names(traffic: Traffic) -> None:
+    async def found_nothing(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 404})
+
+    async def drop(_: Any = None) -> None:
+        pass
+
+    async def ask() -> None:
+        timed = Timed(found_nothing, Endpoints([Route("/orders/{order_id}", order)]), traffic)
+        for number in range(1_000):
+            path = ("/{}", "/orders/{}", "/orders/{}/x", "/static/{}", "/sales/{}", "//{}")[number % 6]
+            method = "GET" if number % 2 else f"BREW{number}"
+            await timed({"type": "http", "method": method, "path": path.format(number)}, drop, drop)
+
+    run(ask())
+    counted = traffic.requests.totals()
+    assert {labels[0] for labels in counted} == {"/orders/{order_id}", "/static/…", "other"}
+    assert {labels[1:] for labels in counted} == {("GET", "404"), ("other", "404")}
+    assert sum(one.count for one in counted.values()) == 1_000
+
+
 def test_what_is_read_for_it_is_known_to_be_for_it(client: Client) -> None:
     assert client.request("GET", "/orders/7") == "GET /orders/{order_id}"
     assert asker() == ""
