@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
@@ -94,6 +95,22 @@ def test_the_stricter_format_is_given_to_who_asks_for_it(metrics: Metrics) -> No
     assert {"api_request_duration_seconds"} < {one.name for one in read_openmetrics(content.decode())}
 
 
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text; version=x", "text/plain;version=1.x", ";,;="]
+)
+def test_who_asks_in_a_strange_way_is_answered_plainly(metrics: Metrics, accept: str) -> None:
+    content, content_type = metrics.text(accept)
+    assert content_type.startswith("text/plain; version=0.0.4")
+    assert b"memory_usage_bytes" in content
+
+
+def test_what_never_failed_has_failed_0_times(metrics: Metrics) -> None:
+    values = told(metrics)
+    assert values["daybook_job_duration_seconds_count", ("done", "refresh")] == 1
+    assert values["daybook_job_duration_seconds_count", ("failed", "refresh")] == 0
+    assert values["daybook_refresh_duration_seconds_count", ("done", "daily_sales_metrics")] == 0
+
+
 def test_reads_count_from_the_start_also_over_minutes() -> None:
     now = [60.0]
     statistics = Statistics(lambda: now[0])
@@ -125,16 +142,57 @@ def expressions(board: dict[str, object]) -> list[str]:
     return [one for one in found if "_" in one]
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [*expressions(BOARD), *re.findall(r"^\| [a-z ]+ \| `(.*)` \|$", DOCUMENT, re.MULTILINE)],
-)
+ALERTS = re.findall(r"^\| [a-z ]+ \| `(.*)` \|$", DOCUMENT, re.MULTILINE)
+EXPRESSIONS = [*(json.loads(f'"{one}"') for one in expressions(BOARD)), *ALERTS]
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_dashboard_and_alerts_ask_for_metrics_that_there_are(expression: str) -> None:
     histograms = {one.name for one in METRICS.values() if one.kind == "histogram"}
     parts = {f"{name}_{part}" for name in histograms for part in ("bucket", "count", "sum")}
     asked = set(NAME.findall(expression))
     assert asked
     assert asked <= {*METRICS, *STANDARD, *parts} - histograms
+
+
+OF_TARGETS = {"job", "instance", "le"}
+SELECTOR = re.compile(r"(\w+)\{([^}]*)\}")
+PART = re.compile(r"_(?:bucket|count|sum)$")
+
+
+def labels_of(expression: str) -> set[str]:
+    """Those that the series of an expression may have."""
+    names = {name if name in METRICS else PART.sub("", name) for name in NAME.findall(expression)}
+    return OF_TARGETS.union(*(METRICS[name].labels for name in names if name in METRICS))
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_dashboard_and_alerts_choose_and_group_by_labels_that_there_are(expression: str) -> None:
+    for name, selectors in SELECTOR.findall(expression):
+        assert set(re.findall(r"(\w+)[=!]", selectors)) <= labels_of(name)
+    for grouped in re.findall(r"\bby \(([^)]*)\)", expression):
+        assert set(grouped.split(", ")) <= labels_of(expression)
+    if "histogram_quantile" in expression:
+        assert re.search(r"sum by \(le\b.*_bucket\b", expression)
+
+
+@pytest.mark.parametrize("panel", BOARD["panels"], ids=lambda panel: str(panel["title"]))
+def test_panels_are_of_the_chosen_jobs_and_named_by_labels_that_are_left(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        expression, shown = target["expr"], set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+        metrics = re.findall(r"\b(?:api|daybook|process|memory)_\w+", expression)
+        assert expression.count('{job=~"$job"') == len(metrics)
+        grouped = re.search(r"\bby \(([^)]*)\)", expression)
+        is_summed = grouped or re.search(r"\b(?:sum|min|max)\(", expression)
+        assert shown <= (
+            set(grouped[1].split(", ")) if grouped else set() if is_summed else labels_of(expression)
+        )
+
+
+def test_all_jobs_are_those_of_this_program() -> None:
+    [_, job] = BOARD["templating"]["list"]
+    assert job["includeAll"]
+    assert "allValue" not in job  # .* would take in whatever else Prometheus scrapes
 
 
 def test_panels_of_the_dashboard_do_not_overlap() -> None:
