@@ -44,6 +44,7 @@ report = typer.Typer(
 )
 app.add_typer(report, name="report")
 
+log = logging.getLogger(__name__)
 out, err = Console(), Console(stderr=True)
 
 _AS_WIDE_AS_NEEDED = 10_000
@@ -76,6 +77,9 @@ def main() -> None:
             app()
     except DaybookError as error:
         err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+    except Exception:
+        log.critical("The program ended by an error that it does not know", exc_info=True)
         sys.exit(1)
 
 

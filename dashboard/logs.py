@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
@@ -21,8 +22,17 @@ _LEAST_CHARACTERS = 4
 # What every record has of its own accord; the rest was given with ``extra``.
 _USUAL = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 _SECRET_NAMES = re.compile(r"password|passwd|secret|token|authorization|cookie|api_?key", re.IGNORECASE)
-_PASSWORD_IN_URL = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@")
-_PASSWORD_IN_WORDS = re.compile(r"(password|passwd)(\s*[=:]\s*)('[^']*'|\S+)", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"(?<=://)([^\s/:@]*):\S+@")  # some write an @ or a / in it as it is
+_PASSWORD_IN_WORDS = re.compile(
+    r"""(password|passwd|secret|api_?key)      # also as the end of a longer name
+        (['"]?\s*[=:]\s*)                      # as people, libpq, Python and JSON write it
+        ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\S+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+_DEPTH = 6
+"""Of what a field holds: deeper, it is written as text."""
 
 
 class Masked:
@@ -48,12 +58,20 @@ def secrets_of(settings: Settings) -> set[str]:
         if not hasattr(value, "get_secret_value"):
             continue
         address = value.get_secret_value()
-        try:
-            password = urlsplit(address).password or ""
-        except ValueError:
-            password = ""
-        found |= {address, password, unquote(password)}
+        found.add(address)
+        for secret in _parts(address):
+            found |= {secret, unquote(secret)}
     return found - {""}
+
+
+def _parts(address: str) -> list[str]:
+    """The secrets in an address: before its host, and among its options."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return []
+    options = (option.partition("=") for option in parts.query.split("&"))
+    return [parts.password or "", *(value for name, _, value in options if _SECRET_NAMES.search(name))]
 
 
 class _Lines(logging.Formatter):
@@ -73,19 +91,25 @@ class _Lines(logging.Formatter):
             if not name.startswith("_")
         }
 
-    def _cleaned(self, value: object) -> object:
+    def _message(self, record: logging.LogRecord) -> str:
+        try:
+            return self._masked(record.getMessage())
+        except Exception:  # its arguments are not those of its text; what logging says of that is not masked
+            return self._masked(f"{record.msg} {record.args}")
+
+    def _cleaned(self, value: object, depth: int = _DEPTH) -> object:
         match value:
             case None | bool() | int():
                 return value
             case float():
                 return value if isfinite(value) else str(value)  # JSON has no other numbers
-            case Mapping():
+            case Mapping() if depth:
                 return {
-                    str(name): HIDDEN if _SECRET_NAMES.search(str(name)) else self._cleaned(one)
+                    str(name): HIDDEN if _SECRET_NAMES.search(str(name)) else self._cleaned(one, depth - 1)
                     for name, one in value.items()
                 }
-            case list() | tuple() | set() | frozenset():
-                return [self._cleaned(one) for one in value]
+            case list() | tuple() | set() | frozenset() if depth:
+                return [self._cleaned(one, depth - 1) for one in value]
         return self._masked(str(value))
 
     def _problem(self, record: logging.LogRecord) -> str:
@@ -102,10 +126,12 @@ class TextLines(_Lines):
     """``WARNING dashboard.cache.store: The cache (redis) answers again. level=redis``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self._masked(f"{record.levelname} {record.name}: {record.getMessage()}")
+        said = self._message(record).replace("\n", "\n  ")  # no second line passes for one of its own
+        line = f"{record.levelname} {record.name}: {said}"
         fields = [f"{name}={_as_word(value)}" for name, value in self._fields(record).items()]
         problem = self._problem(record)
-        return " ".join([line, *fields]) + (f"\n{problem}" if problem else "")
+        told = " ".join([line, *fields]) + (f"\n{problem}" if problem else "")
+        return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], told)
 
 
 class JsonLines(_Lines):
@@ -116,15 +142,14 @@ class JsonLines(_Lines):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": self._masked(record.getMessage()),
+            "message": self._message(record),
         }
         said = self._fields(record) | said  # no field passes for one of these
         if problem := self._problem(record):
             said["exception"] = problem
         order = sorted(said, key=lambda name: name not in ("time", "level", "logger", "message"))
-        return json.dumps(
-            {name: said[name] for name in order}, ensure_ascii=False, allow_nan=False, default=str
-        )
+        # ASCII: then it is JSON in whatever encoding standard error has, and one line for whoever splits it.
+        return json.dumps({name: said[name] for name in order}, allow_nan=False, default=str)
 
 
 def _as_word(value: object) -> str:
@@ -138,17 +163,27 @@ def begin(settings: Settings) -> None:
     form = JsonLines if settings.log_format == "json" else TextLines
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(form(Masked(secrets_of(settings))))
+    handler.setLevel(settings.log_level.upper())  # also for loggers with a level of their own
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(settings.log_level.upper())
 
+    logging.captureWarnings(True)
+    threading.excepthook = _thread_died
 
-def take_over(names: Iterable[str]) -> None:
-    """Let loggers that write by themselves, such as Streamlit's, write where and as all others do."""
-    for name in names:
-        logger = logging.getLogger(name)
-        for handler in logger.handlers[:]:
-            logger.removeHandler(handler)
-        logger.propagate = True
+
+def _thread_died(died: threading.ExceptHookArgs) -> None:
+    name = died.thread.name if died.thread else "unknown"
+    if died.exc_value is None or died.exc_type is SystemExit:
+        return
+    told = (died.exc_type, died.exc_value, died.exc_traceback)
+    logging.getLogger(__name__).error("the thread %s died", name, exc_info=told)
+
+
+def take_over(logger: logging.Logger) -> None:
+    """Let a logger that writes by itself, as each of Streamlit's does, write where and as all others do."""
+    for handler in logger.handlers[:]:
+        logger.removeHandler(handler)
+    logger.propagate = True

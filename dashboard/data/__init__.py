@@ -21,7 +21,7 @@ from dashboard.data.streaming import Stream, counted, streamed
 from dashboard.database import Cancellation, Database
 from dashboard.errors import DatabaseUnavailable
 from dashboard.settings import Settings
-from dashboard.telemetry import Statistics, asker
+from dashboard.telemetry import Statistics
 from dashboard.versions import KnownVersions, Versions, invalidate, listening, read_versions
 from dashboard.window import Span
 
@@ -153,8 +153,9 @@ class Data:
         """The milliseconds that a read took, which the log is told as well."""
         elapsed_ms = (time.perf_counter() - started) * 1_000
         if log.isEnabledFor(logging.DEBUG):
-            came = f"from {found.source} {found.reason}".rstrip() + " in" if found else "failed after"
-            log.debug("read %s %s %.2f ms, for %s", tag, came, elapsed_ms, asker() or "nobody in particular")
+            told = {"query": tag, "source": found.source if found else ERROR}
+            why = {"reason": str(found.reason)} if found and found.reason else {}
+            log.debug("read", extra={**told, **why, "elapsed_ms": round(elapsed_ms, 3)})
         return elapsed_ms
 
     def close(self) -> None:

@@ -114,7 +114,7 @@ def serve(
     with _listener(settings.host, settings.port) as listener:
         app = build_app(settings, checks, script=script, routes=routes, live=live, exports=exports)
         _warm_up()
-        logs.take_over(logger._loggers)  # what Streamlit has given a handler of its own
+        _take_over_loggers()
         config = uvicorn.Config(
             app,
             lifespan="on",  # what fails at the start ends the program
@@ -156,6 +156,13 @@ def _load_streamlit_config() -> None:
     """
     with chdir(ROOT):
         bootstrap.load_config_options({})
+
+
+def _take_over_loggers() -> None:
+    """Streamlit gives each logger a handler of its own, also those of modules that it imports later."""
+    for known in logger._loggers.values():
+        logs.take_over(known)
+    logger.setup_formatter = logs.take_over
 
 
 def _warm_up() -> None:

@@ -124,20 +124,17 @@ class StatementLog:
             return
         # An outage fails every read, and is told of elsewhere.
         level = logging.DEBUG if outcome in ("unavailable", "given up") else logging.WARNING
-        log.log(
-            level,
-            "%s statement: %s %s after %.2f s (%.2f s of them waiting), %s rows, for %s%s",
-            *(
-                "failed" if error else "slow",
-                query.name,
-                outcome,
-                (wait_ms + run_ms) / 1_000,
-                wait_ms / 1_000,
-            ),
-            "no" if rows is None else rows,
-            _storable(whom) or "nobody in particular",
-            f": {_storable(str(error))}" if error else "",
-        )
+        told = {
+            "query": query.name,
+            "outcome": outcome,
+            "wait_ms": round(wait_ms, 1),
+            "run_ms": round(run_ms, 1),
+            "rows": rows,
+            "asker": _storable(whom),
+        }
+        known = {name: value for name, value in told.items() if value not in (None, "")}
+        error_told = {"error": _storable(str(error))} if error else {}
+        log.log(level, "%s statement", "failed" if error else "slow", extra=known | error_told)
         is_in_file = query.name in catalogue().queries
         row = {
             "process": self._process,

@@ -1,6 +1,7 @@
 """The one door: where an answer comes from, which version it is of, and what happens when things fail."""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ from dashboard.errors import (
 )
 from dashboard.refresh import refresh_views
 from dashboard.settings import ROOT, Settings
+from dashboard.telemetry import asking
 from dashboard.window import EARLIEST, LATEST, Span
 from tests.reads import (
     PATIENCE_SECONDS,
@@ -99,6 +101,21 @@ class TestSource:
             first.provenance.database_ms,
             first.provenance.asked,
         )
+
+    def test_each_read_is_one_line_of_the_log(self, data: Data, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG, "dashboard.data")
+        with asking("page /sales"):
+            data.frame(DAILY)
+            data.frame(DAILY)
+        told = [vars(record) for record in caplog.records]
+        assert {(one["levelname"], one["message"], one["query"]) for one in told} == {
+            ("DEBUG", "read", DAILY)
+        }
+        assert [(one["source"], one.get("reason")) for one in told] == [
+            ("database", "cold"),
+            ("memory", None),
+        ]
+        assert all(one["elapsed_ms"] > 0 for one in told)
 
     def test_version_is_the_one_that_the_database_gives_the_relation(self, data: Data, admin: Admin) -> None:
         [(version,)] = admin(VERSION.format("daily_sales_metrics"))

@@ -87,7 +87,17 @@ class TestSlowLog:
         ask(data, query("SELECT $1::text AS said, 1 AS one FROM pg_sleep(1.5)", word="text"), word="<b>")
         data.frame(DAILY)  # is quick
 
-        assert [record.levelno for record in caplog.records if "slow" in record.message] == [logging.WARNING]
+        [line] = [record for record in caplog.records if "slow" in record.message]
+        assert (line.levelno, line.message) == (logging.WARNING, "slow statement")
+        fields = {name: vars(line).get(name) for name in ("query", "outcome", "rows", "asker", "error")}
+        assert fields == {
+            "query": "tests/trouble",
+            "outcome": "answered",
+            "rows": 1,
+            "asker": "page /sales",
+            "error": None,
+        }
+        assert vars(line)["run_ms"] >= 1_500
         [row] = read(data).last.get().to_dicts()
         assert (row["query"], row["outcome"], row["asker"]) == ("tests/trouble", "answered", "page /sales")
         assert (row["rows"], row["parameters"], row["error"]) == (1, "word <b>", None)
