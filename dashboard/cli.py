@@ -379,7 +379,7 @@ def _opened() -> AbstractContextManager[Data]:
 
 
 def _progress() -> Progress:
-    return Progress(console=err)
+    return Progress(console=err, disable=settings().log_format == "json")
 
 
 def _fill_first(data: Data) -> None:

@@ -32,6 +32,10 @@ class Patient:
         return Notation(self.settings.locale, self.settings.currency)
 
 
+class _NotPrepared(DaybookError):
+    """The database was never prepared for Daybook."""
+
+
 _PAST_HOURS = 24  # of which slow statements are told
 Look: TypeAlias = Callable[[Patient], Sequence[Verdict]]
 
@@ -46,13 +50,10 @@ def _schema(patient: Patient) -> list[Verdict]:
     if state.is_current:
         return [Verdict(Level.GOOD, f"The tables are those of this program (migration {state.expected}).")]
     if state.current is None:
-        return [
-            Verdict(
-                Level.BAD,
-                "The database was never prepared for Daybook.",
-                "`python -m dashboard serve` makes its tables and views, as does any command that reads.",
-            )
-        ]
+        raise _NotPrepared(
+            "The database was never prepared for Daybook. "
+            "`python -m dashboard serve` makes its tables and views, as does any command that reads."
+        )
     if state.is_known:
         return [
             Verdict(
@@ -120,19 +121,27 @@ CHECKS: tuple[tuple[str, Look], ...] = (
 )
 """What is looked at, in this order, each by itself."""
 
+_OF_OUR_TABLES = (_cache, _freshness, _statements, _relations, _system)
+
 
 def examine(
     patient: Patient, checks: Sequence[tuple[str, Look]] = CHECKS
 ) -> Iterator[tuple[str, list[Verdict]]]:
     """What each check finds, as soon as it is known. One that fails is a bad verdict that says why, once."""
-    is_away = False
+    is_away, is_prepared = False, True
     for name, look in checks:
+        if not is_prepared and look in _OF_OUR_TABLES:
+            yield name, [Verdict(Level.NOTE, "Not looked at, since the database was never prepared.")]
+            continue
         try:
             yield name, [*look(patient)]
         except DatabaseUnavailable as error:
             again = Verdict(Level.NOTE, "Not looked at, since the database does not answer.")
             yield name, [again if is_away else Verdict(Level.BAD, str(error))]
             is_away = True
+        except _NotPrepared as error:
+            yield name, [Verdict(Level.BAD, str(error))]
+            is_prepared = False
         except DaybookError as error:
             yield name, [Verdict(Level.BAD, str(error))]
         except Exception as error:

@@ -216,9 +216,14 @@ class TestDoctor:
 
     def test_a_database_that_was_never_prepared(self, empty_url: str, settings: Settings) -> None:
         with closing(Database(empty_url, settings)) as database:
-            [tables] = dict(examine(Patient(settings, database)))["Tables"]
+            told = dict(examine(Patient(settings, database)))
+        [tables] = told.pop("Tables")
         assert tables.level is Level.BAD
         assert "never prepared" in tables.finding
+        assert told.pop("Database")[0].level is Level.GOOD
+        assert {one.finding for each in told.values() for one in each} == {
+            "Not looked at, since the database was never prepared."
+        }
 
     @pytest.mark.parametrize(("revision", "level"), [("0001", Level.WARNING), ("9999", Level.BAD)])
     def test_a_database_of_another_program(
