@@ -8,12 +8,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 import typer
@@ -33,6 +33,9 @@ from dashboard.settings import settings
 from dashboard.versions import ANY
 from dashboard.warming import warm_up
 from dashboard.window import Comparison, Span, Window, write_days
+
+if TYPE_CHECKING:
+    from dashboard.telemetry.metrics import Metrics
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 load = typer.Typer(no_args_is_help=True, help="Fill the database with orders.")
@@ -106,17 +109,15 @@ def serve(
     from dashboard.server.exports import Exports  # noqa: PLC0415
     from dashboard.server.live import LivePages  # noqa: PLC0415
     from dashboard.server.metrics import metrics_routes  # noqa: PLC0415
-    from dashboard.telemetry.metrics import Metrics  # noqa: PLC0415
 
     chosen = {name: value for name, value in (("port", port), ("host", host)) if value is not None}
     data = pages.process_data()
     _fill_first(data)
     live = LivePages(data, settings().versions_poll_seconds)
-    metrics = Metrics(data.statistics, data.reader.levels.backends, data.database, telemetry.TRAFFIC)
     server.serve(
         settings().model_copy(update=chosen),
         {"database": data.check},
-        routes=metrics_routes(metrics),
+        routes=metrics_routes(_metrics_of(data)),
         live=live,
         exports=Exports(data),
     )
@@ -183,11 +184,17 @@ def refresh_command(
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65_535, help="Port to tell Prometheus on; by itself it tells nobody."),
+    ] = None,
+) -> None:
     """Run jobs until it is told to stop: refreshes after changes, warm-up, reports, retention."""
     chosen = settings().model_copy(update={"worker": "inline"})
     with (
         _opened() as data,
+        nullcontext() if metrics_port is None else _metrics_of(data).served(settings().host, metrics_port),
         jobs.working(data, chosen),
         telemetry.beating("worker", data.statistics.process, data.database, settings(), telemetry.TRAFFIC),
     ):
@@ -372,6 +379,12 @@ def _print_reads(reads: pl.DataFrame, minutes: int) -> None:
             f"{row['mean_elapsed_ms']:,.2f} ms",
         )
     Console(width=_AS_WIDE_AS_NEEDED).print(table)
+
+
+def _metrics_of(data: Data) -> "Metrics":
+    from dashboard.telemetry.metrics import Metrics  # noqa: PLC0415 - few commands have any
+
+    return Metrics(data.statistics, data.reader.levels.backends, data.database, telemetry.TRAFFIC)
 
 
 def _opened() -> AbstractContextManager[Data]:

@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import inf
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
@@ -14,6 +15,7 @@ from prometheus_client.utils import floatToGoString
 
 from dashboard.cache import Backend, Stats
 from dashboard.database import Database
+from dashboard.errors import ServerError
 from dashboard.telemetry.families import METRICS, PREFIX
 from dashboard.telemetry.identity import program_version
 from dashboard.telemetry.reads import Statistics
@@ -45,6 +47,25 @@ class Metrics:
         except (TypeError, ValueError):  # it names a version that is no number
             encode, content_type = choose_encoder("")
         return encode(self._registry), content_type
+
+    @contextmanager
+    def served(self, host: str, port: int) -> Iterator[int]:
+        """Answer Prometheus by themselves while the block lasts, for a process that has no pages.
+
+        The port, of which 0 picks one. Raises ServerError.
+        """
+        try:
+            server, thread = start_http_server(port, host, self._registry)
+        except OSError as error:
+            raise ServerError(
+                f"Metrics can't be served on {host}, port {port}: {error.strerror}. Choose another --metrics-port."
+            ) from error
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
 
 class _Held:

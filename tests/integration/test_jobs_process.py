@@ -1,6 +1,7 @@
 """The worker as operators meet it: beside the pages of a server, in a process of its own, and killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,15 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import psycopg
 import pytest
 
 from dashboard.data import opened
 from dashboard.database import Database
+from dashboard.errors import ServerError
 from dashboard.jobs import attempts, queue, request, worker, working
 from dashboard.settings import ROOT, Settings
-from tests.servers import wait_until
+from dashboard.telemetry import Statistics, Traffic
+from dashboard.telemetry.metrics import Metrics
+from tests.servers import free_port, wait_until
 
 Admin = Callable[..., list[tuple[Any, ...]]]
 
@@ -120,3 +125,32 @@ def test_job_of_a_killed_worker_is_taken_up_by_another(
     [(_, times, error)] = admin(STATUS)
     assert times == 2
     assert error == "Its worker was killed, or lost the database, before it was done."
+
+
+def test_a_worker_tells_prometheus_what_it_does(database_url: str, admin: Admin, tmp_path: Path) -> None:
+    port = str(free_port())
+    with daybook(tmp_path, database_url, "worker", "--metrics-port", port, DASHBOARD_WORKER="off"):
+        order(admin)
+        wait_until(lambda: admin(ORDERS) == [(1,)], "the change shows")
+        counted = re.compile(
+            r'daybook_refresh_duration_seconds_count\{outcome="done",view="daily_sales_metrics"\} [1-9]'
+        )
+        wait_until(lambda: counted.search(scraped(port)) is not None, "the refresh is counted")
+        never = 'daybook_job_duration_seconds_count{outcome="failed",task="refresh"} 0.0'
+        wait_until(lambda: never in scraped(port), "the job is counted")
+        assert "daybook_sessions 0.0" in scraped(port)
+
+
+def scraped(port: str) -> str:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        return str(answer.read().decode())
+
+
+def test_a_port_that_is_taken_is_told(database: Database) -> None:
+    metrics = Metrics(Statistics(), [], database, Traffic())
+    with (
+        metrics.served("127.0.0.1", 0) as port,
+        pytest.raises(ServerError, match="Choose another --metrics-port"),
+        metrics.served("127.0.0.1", port),
+    ):
+        pass

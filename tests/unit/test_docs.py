@@ -38,7 +38,7 @@ def test_section_begins_with_what_the_command_does(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_section_lists_the_options_with_their_meaning(name: str) -> None:
-    listed = dict(re.findall(r"^\| `(--\w+|[A-Z]+)` \| (.+) \|$", SECTIONS.get(name, ""), re.MULTILINE))
+    listed = dict(re.findall(r"^\| `(--[\w-]+|[A-Z]+)` \| (.+) \|$", SECTIONS.get(name, ""), re.MULTILINE))
     options = [(option.opts[0], option) for option in COMMANDS[name].params]
     assert listed == {text if text[0] == "-" else text.upper(): option.help for text, option in options}
 
