@@ -14,14 +14,14 @@ REQUESTS = (
     Column("method", "Method"),
     Column("status", "Status"),
     Column("requests", "Requests", Format.COUNT),
-    Column("median_ms", "Half up to (ms)", Format.SCORE),
-    Column("p95_ms", "95% up to (ms)", Format.SCORE),
+    Column("median_ms", "Half ≤ (ms)", Format.SCORE),
+    Column("p95_ms", "95% ≤ (ms)", Format.SCORE),
 )
 RERUNS = (
     Column("page", "Page"),
     Column("runs", "Runs", Format.COUNT),
-    Column("median_ms", "Half up to (ms)", Format.SCORE),
-    Column("p95_ms", "95% up to (ms)", Format.SCORE),
+    Column("median_ms", "Half ≤ (ms)", Format.SCORE),
+    Column("p95_ms", "95% ≤ (ms)", Format.SCORE),
 )
 POOLS = (
     Column("process", "Process"),
