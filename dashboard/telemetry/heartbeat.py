@@ -27,7 +27,10 @@ Kind: TypeAlias = Literal["server", "worker"]
 RETENTION_HOURS = 24
 """A process that was killed leaves its row behind; one that ends in order takes it along."""
 
-_QUICKLY = "SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '2s', true)"
+_QUICKLY = """
+SELECT set_config('statement_timeout', '5s', true) AS statement_timeout,
+    set_config('lock_timeout', '2s', true) AS lock_timeout
+"""
 _COLUMNS = (
     *("process", "kind", "host", "pid", "version", "resident_bytes", "memory_bytes", "available_bytes"),
     *("cpu_seconds", "cpu_share", "threads", "sessions", "course", "pools", "requests", "reruns"),
@@ -63,15 +66,7 @@ class Heart:
         }
 
     def beat(self) -> None:
-        """Write the row anew, and read what metrics tell of the database. Raises DatabaseError."""
-        try:
-            self._write()
-            self._traffic.figures = self._figures()
-        except Exception:
-            self._traffic.figures = {}  # as if they were still so, nobody is told old ones
-            raise
-
-    def _write(self) -> None:
+        """Write the row anew. Raises DatabaseError."""
         vitals = self._pulse.measure()
         row = {
             **self._fixed,
@@ -92,13 +87,18 @@ class Heart:
             writer.execute(_QUICKLY)
             writer.execute(_END, {"process": self._process})
 
-    def _figures(self) -> Mapping[str, Mapping[str, float]]:
-        query = catalogue()["ops/shared_figures"]
+    def look(self) -> None:
+        """Read what metrics tell of the database. Raises DatabaseError."""
         found: dict[str, dict[str, float]] = {}
         with self._database.snapshot() as snapshot:
-            for what, name, value in snapshot.frame(query.sql).iter_rows():
+            snapshot.frame(_QUICKLY)
+            for what, name, value in snapshot.frame(catalogue()["ops/shared_figures"].sql).iter_rows():
                 found.setdefault(what, {})[name] = value
-        return found
+        self._traffic.figures = found
+
+    def forget(self) -> None:
+        """What it read last may no longer be so, and nobody is told of it."""
+        self._traffic.figures = {}
 
 
 def _listed(names: Labels, timings: Mapping[Labels, Timing]) -> list[dict[str, Any]]:
@@ -128,26 +128,46 @@ def beating(
         thread.join(settings.connect_timeout_seconds)
 
 
+class _Trouble:
+    """Says once for each kind of error what is amiss: it goes on for as long as the database is away."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self.error: Exception | None = None
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        try:
+            yield
+            self.error = None
+        except Exception as error:
+            if type(error) is not type(self.error):
+                unknown = None if isinstance(error, DatabaseError) else error
+                log.warning("%s: %s", self._what, error, exc_info=unknown)
+            self.error = error
+
+
 def _run(heart: Heart, database: Database, every_seconds: float, stop: threading.Event) -> None:
-    trouble: Exception | None = None
+    giving, looking = (
+        _Trouble("no sign of life can be given"),
+        _Trouble("metrics tell nothing of the database"),
+    )
     is_pruned, wait_seconds = False, 0.0
     while not stop.wait(wait_seconds):
         began = time.monotonic()
-        try:
+        with giving.told():
             heart.beat()
             if not is_pruned:
                 with database.writer() as writer:
                     prune(writer)
                 is_pruned = True
-            trouble = None
-        except Exception as error:
-            # Once for each kind: it goes on for as long as the database is away.
-            if type(error) is not type(trouble):
-                unknown = None if isinstance(error, DatabaseError) else error
-                log.warning("no sign of life can be given: %s", error, exc_info=unknown)
-            trouble = error
+        if not giving.error:
+            with looking.told():
+                heart.look()
+        if giving.error or looking.error:
+            heart.forget()
         wait_seconds = max(every_seconds - (time.monotonic() - began), every_seconds / 10)
-    if not isinstance(trouble, DatabaseUnavailable):
+    if not isinstance(giving.error, DatabaseUnavailable):
         with suppress(DatabaseError):
             heart.end()
 

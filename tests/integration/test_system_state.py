@@ -116,9 +116,21 @@ def test_a_process_takes_its_row_along_though_it_may_not_read_figures(
 ) -> None:
     admin("REVOKE SELECT ON dashboard.jobs FROM daybook_reader")
     with beating("server", "this", database, often, traffic):
-        wait_until(lambda: "no sign of life" in caplog.text, "something is amiss")
+        wait_until(lambda: "metrics tell nothing of the database" in caplog.text, "that is told")
         assert admin(HEARD)
+    assert "no sign of life" not in caplog.text
     assert admin(HEARD) == []
+
+
+def test_it_is_heard_of_though_figures_are_locked(
+    database: Database, often: Settings, traffic: Traffic, admin: Admin, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as other, beating("server", "this", database, often, traffic):
+        wait_until(lambda: bool(traffic.figures), "figures are read")
+        other.execute("LOCK TABLE dashboard.view_states IN ACCESS EXCLUSIVE MODE")
+        wait_until(lambda: not traffic.figures, "they are no longer")
+        before = told(database).heard_at
+        wait_until(lambda: told(database).heard_at > before, "it is heard of again")
 
 
 def test_the_living_are_seen_among_many_that_were_killed(
