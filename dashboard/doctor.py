@@ -121,27 +121,27 @@ CHECKS: tuple[tuple[str, Look], ...] = (
 )
 """What is looked at, in this order, each by itself."""
 
-_OF_OUR_TABLES = (_cache, _freshness, _statements, _relations, _system)
+_OF_THE_DATABASE: tuple[Look, ...] = (_schema, _freshness, _statements, _relations, _system)
 
 
 def examine(
     patient: Patient, checks: Sequence[tuple[str, Look]] = CHECKS
 ) -> Iterator[tuple[str, list[Verdict]]]:
     """What each check finds, as soon as it is known. One that fails is a bad verdict that says why, once."""
-    is_away, is_prepared = False, True
+    why = ""
+    skipped: tuple[Look, ...] = ()
     for name, look in checks:
-        if not is_prepared and look in _OF_OUR_TABLES:
-            yield name, [Verdict(Level.NOTE, "Not looked at, since the database was never prepared.")]
+        if look in skipped:
+            yield name, [Verdict(Level.NOTE, f"Not looked at, since {why}.")]
             continue
         try:
             yield name, [*look(patient)]
-        except DatabaseUnavailable as error:
-            again = Verdict(Level.NOTE, "Not looked at, since the database does not answer.")
-            yield name, [again if is_away else Verdict(Level.BAD, str(error))]
-            is_away = True
+        except DatabaseUnavailable as error:  # each would wait anew for as long as it may take to connect
+            yield name, [Verdict(Level.BAD, str(error))]
+            why, skipped = "the database does not answer", _OF_THE_DATABASE
         except _NotPrepared as error:
             yield name, [Verdict(Level.BAD, str(error))]
-            is_prepared = False
+            why, skipped = "the database was never prepared", (*_OF_THE_DATABASE, _cache)
         except DaybookError as error:
             yield name, [Verdict(Level.BAD, str(error))]
         except Exception as error:

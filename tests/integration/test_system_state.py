@@ -1,6 +1,7 @@
 """Signs of life of processes, and what is read of them; the doctor, in good and in bad days."""
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -257,6 +258,17 @@ class TestDoctor:
         assert (unbounded.level, gone.level) == (Level.WARNING, Level.BAD)
         assert "maxmemory" in unbounded.advice
         assert "does not answer" in gone.finding
+
+    def test_a_database_that_hangs_is_waited_for_once_and_by_the_cache(self, settings: Settings) -> None:
+        hasty = settings.model_copy(update={"connect_timeout_seconds": 2.0})
+        with closing(socket.create_server(("127.0.0.1", 0))) as mute:  # takes connections, and says nothing
+            url = f"postgresql://nobody@127.0.0.1:{mute.getsockname()[1]}/none"
+            with closing(Database(url, hasty)) as database:
+                began = time.monotonic()
+                levels = found(hasty, database)
+        assert [*levels.values()].count(Level.NOTE) == 5
+        assert levels["Database"] is Level.BAD
+        assert time.monotonic() - began < 3.5 * hasty.connect_timeout_seconds
 
     def test_a_check_that_breaks_leaves_the_others(self, database: Database, settings: Settings) -> None:
         def breaks(_: Patient) -> list[object]:
