@@ -9,9 +9,15 @@ import psutil
 
 COURSE_MINUTES = 60
 
-# What a container may take, and takes: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory
-_LIMIT = Path("/sys/fs/cgroup/memory.max")
-_TAKEN = Path("/sys/fs/cgroup/memory.current")
+_GROUPS = Path("/sys/fs/cgroup")
+
+# What a container may take, what it takes, and of that the pages of files that nobody used lately, which the kernel
+# gives up before it kills anybody: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory
+_VERSION_2 = ("memory.max", "memory.current", "memory.stat", "inactive_file")
+_VERSION_1 = (
+    *("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
+    "total_inactive_file",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,23 @@ class Pulse:
         return float(times.user + times.system)
 
 
-def machine_memory() -> tuple[int, int]:
+def machine_memory(groups: Path = _GROUPS) -> tuple[int, int]:
     """Bytes of memory that there are for processes here, and those of them that are left."""
     memory = psutil.virtual_memory()
-    try:
-        limit, taken = int(_LIMIT.read_text()), int(_TAKEN.read_text())
-    except (OSError, ValueError):  # no container, or one without a limit: "max"
+    found = _of_container(groups, *_VERSION_2) or _of_container(groups, *_VERSION_1)
+    if found is None or found[0] >= memory.total:
         return memory.total, memory.available
-    if limit >= memory.total:
-        return memory.total, memory.available
+    limit, taken = found
     return limit, min(memory.available, max(limit - taken, 0))
+
+
+def _of_container(groups: Path, limit: str, taken: str, stat: str, idle: str) -> tuple[int, int] | None:
+    """The bytes that it may take, and takes; None if there is no container, or one without a limit: ``max``."""
+    try:
+        counts = dict(line.split() for line in (groups / stat).read_text().splitlines())
+        return (
+            int((groups / limit).read_text()),
+            int((groups / taken).read_text()) - int(counts.get(idle, 0)),
+        )
+    except (OSError, ValueError):
+        return None
