@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -85,6 +86,18 @@ def test_without_the_right_the_rest_lives(page: AppTest, admin: Admin) -> None:
     assert titles(page) == CARDS
     assert len(page.dataframe) == 2  # versions and settings
     assert said(page).count(UNKNOWN) == 3  # not that nothing was asked
+
+
+def test_while_somebody_locks_what_the_processes_tell(page: AppTest, own_shop_url: str) -> None:
+    with psycopg.connect(own_shop_url) as other:
+        other.execute("LOCK TABLE dashboard.processes IN ACCESS EXCLUSIVE MODE")
+        page.run()
+        other.rollback()
+    assert not page.exception
+    [error] = page.error
+    assert "did not answer this within two seconds" in error.value
+    assert titles(page) == CARDS
+    assert page.dataframe[0].value.iloc[0].tolist()[0] == "PostgreSQL"
 
 
 def said(page: AppTest) -> list[str]:
