@@ -34,6 +34,12 @@ FROM dashboard.statement_snapshots ORDER BY snapshot_id DESC LIMIT 1
 _INFO = own("SELECT stats_reset, dealloc FROM {schema}pg_stat_statements_info")
 _HAS_INFO = own("SELECT to_regclass(%(name)s) IS NOT NULL")
 
+# In these, PostgreSQL puts $1 for each constant. Commands it keeps as they came, with the password of ALTER ROLE, and
+# hides them from whom we show them: of those we keep nothing from the first quote to the last.
+_COMMENT = r"/\*([^*/]|\*(?!/)|/(?!\*))*\*/|--[^\n]*\n"
+_WITHOUT_CONSTANTS = rf"^(\s|{_COMMENT}|\()*(select|with|values|table|insert|update|delete|merge)\y"
+_QUOTED = r"('|\$\w*\$).*('|\$\w*\$)"
+
 # A counter that was set to zero, or forgotten and begun anew, has grown by what it is.
 _GROWN = "found.{name} - CASE WHEN found.calls >= before.calls THEN before.{name} ELSE 0 END"
 # As JSON, what this version does not count, or calls otherwise, is null: total_time became total_exec_time, and
@@ -61,7 +67,11 @@ _TAKE = own("""WITH seen AS MATERIALIZED (
         (told ->> 'temp_blks_read')::bigint AS temp_blocks_read,
         (told ->> 'temp_blks_written')::bigint AS temp_blocks_written,
         coalesce(told ->> 'wal_bytes', '0')::bigint AS wal_bytes,
-        left(told ->> 'query', %(characters)s) AS text
+        left(
+            CASE WHEN told ->> 'query' ~* %(counted_without_constants)s THEN told ->> 'query'
+            ELSE regexp_replace(told ->> 'query', %(quoted)s, '…') END,
+            %(characters)s
+        ) AS text
     FROM seen
     WHERE told ->> 'queryid' IS NOT NULL
 ), before AS MATERIALIZED (
@@ -80,7 +90,8 @@ _TAKE = own("""WITH seen AS MATERIALIZED (
 ), texts AS (
     INSERT INTO dashboard.statement_texts (queryid, text)
     SELECT queryid, min(text) FROM found GROUP BY queryid
-    ON CONFLICT (queryid) DO NOTHING
+    EXCEPT SELECT queryid, text FROM dashboard.statement_texts
+    ON CONFLICT (queryid) DO UPDATE SET text = excluded.text
 ), gone AS (
     DELETE FROM dashboard.statement_counters AS counters
     WHERE NOT EXISTS (
@@ -174,6 +185,8 @@ def _take(writer: Writer, schema: str, last_reset_at: datetime | None, *, is_lat
         sql,
         {
             "characters": MOST_CHARACTERS,
+            "counted_without_constants": _WITHOUT_CONSTANTS,
+            "quoted": _QUOTED,
             "reset_at": reset_at,
             "is_reset": is_later and reset_at != last_reset_at,
             "evictions": evictions,
