@@ -99,9 +99,15 @@ def _spills(now: Now, told: Explained) -> Iterator[Verdict]:
         Level.WARNING,
         f"{worst.kind} needed more memory than `work_mem` grants{f' ({had})' if had else ''}, and wrote {written} MB "
         "to disk.",
-        f"Write `-- set: work_mem={_memory_mb(worst.disk_bytes)}MB` into the header of its query file: it holds for "
-        "this statement alone.",
+        _more_memory(told, f"{_memory_mb(worst.disk_bytes)}MB"),
     )
+
+
+def _more_memory(told: Explained, size: str) -> str:
+    if told.query is None:
+        return f"It is in no query file: whoever runs it may `SET LOCAL work_mem = '{size}'` before."
+    file = f"queries/{told.query}.sql"
+    return f"Write `-- set: work_mem={size}` into the header of {file}: it holds for this statement alone."
 
 
 def _memory_mb(disk_bytes: int) -> int:

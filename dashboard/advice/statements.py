@@ -180,7 +180,7 @@ def _spilling(now: Now, row: dict[str, Any], number: int) -> Verdict:
     if row["query"]:
         what, where = row["query"], f"`-- set: work_mem=64MB` in the header of queries/{row['query']}.sql"
     else:
-        what, where = "A statement that is none of our queries", "a higher `work_mem` for whoever runs it"
+        what, where = "A statement that is in no file of ours", "a higher `work_mem` for whoever runs it"
     return Verdict(
         Level.WARNING if row["query"] else Level.NOTE,
         f"{what} sorted or hashed {megabytes} MB on disk in {calls}, for want of memory.{others}",

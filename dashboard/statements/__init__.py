@@ -17,7 +17,9 @@ from dashboard.statements.explaining import (
     Table,
     described,
     explain,
+    made,
     named,
+    planned_first,
     subject,
 )
 from dashboard.statements.plan import Node, Plan
@@ -44,6 +46,7 @@ __all__ = [
     "explain",
     "named",
     "ordered",
+    "planned_first",
     "prune",
     "read",
     "subject",
@@ -76,8 +79,9 @@ class Counted:
     """What PostgreSQL counted between two snapshots, those that cost most first.
 
     ``rows`` has the columns ``queryid`` (String), ``query`` (String, null if it is none of the catalogue),
-    ``statement`` and ``users`` (String), ``calls`` and ``rows`` (Int64), ``total_seconds``, ``mean_ms``,
-    ``share`` of the time of all, ``io_seconds``, ``jit_seconds`` and ``hit_share`` of the blocks (Float64),
+    ``statement`` (its name, its text, or both if it is ours and in no file) and ``users`` (String), ``calls`` and
+    ``rows`` (Int64), ``total_seconds``, ``mean_ms``, ``share`` of the time of all, ``io_seconds``, ``jit_seconds`` and
+    ``hit_share`` of the blocks (Float64),
     ``read_bytes``, ``spilled_bytes`` (into temporary files) and ``wal_bytes`` (Int64). ``since`` is None if it is not
     known. ``reset_at`` are the moments in between at which the counters began anew: what they had counted since the
     snapshot before is lost. ``hidden`` statements can't be seen, ``evictions`` is how often some were forgotten.
@@ -187,12 +191,17 @@ def _grown(taken: Sequence[tuple[int, datetime, datetime | None, bool, int, int 
 
 def _figures(rows: pl.DataFrame, query: str) -> pl.DataFrame:
     """The columns of ``Counted.rows``."""
-    names = pl.Series("query", [named(text) for text in rows["text"]], pl.String)
-    texts = [" ".join(text.split())[:_SHOWN_CHARACTERS] for text in rows["text"]]
+    names = [named(text) for text in rows["text"]]
+    made_for = [made(text) for text in rows["text"]]
+    texts = [
+        " ".join([f"{name}:", *text.split()] if name else text.split())[:_SHOWN_CHARACTERS]
+        for name, text in zip(made_for, rows["text"], strict=True)
+    ]
     total = pl.col("total_ms").sum()
     found = (
         rows.with_columns(
-            names,
+            pl.Series("query", names, pl.String),
+            pl.Series("made_for", made_for, pl.String),
             pl.Series(
                 "statement", [name or text for name, text in zip(names, texts, strict=True)], pl.String
             ),
@@ -211,7 +220,9 @@ def _figures(rows: pl.DataFrame, query: str) -> pl.DataFrame:
         .drop("text", "total_ms", "io_ms", "jit_ms", "blocks_hit", "blocks_read", "temp_blocks_written")
         .sort("total_seconds", "queryid", descending=[True, False])
     )
-    return found.filter(pl.col("query") == query) if query else found
+    if query:
+        found = found.filter(pl.coalesce("query", "made_for") == query)
+    return found.drop("made_for")
 
 
 def ordered(counted: Counted, by: str) -> pl.DataFrame:

@@ -19,6 +19,7 @@ MEASURED_SECONDS = 15
 """So long may a statement run to be measured; after that, its plan is shown without."""
 
 _NAME = re.compile(r"/\* ([\w/]+) \*/\s*$")
+_MADE = "explore/"  # in no file: their SQL is made for what somebody explores
 _UNKNOWN = "Which parameters it is asked with is not known, so this is the plan for any, and it was not run."
 _TOO_SLOW = f"It was stopped after {MEASURED_SECONDS} s, so this is what PostgreSQL expects, without a run."
 
@@ -53,11 +54,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A plan, the tables in it by name, and what is to be said of how it was come by."""
+    """A plan, the tables in it by name, and what is to be said of how it was come by.
+
+    ``query`` is the one of the catalogue that it is of, None of any other statement.
+    """
 
     plan: Plan
     tables: dict[str, Table]
     note: str
+    query: str | None
 
 
 def named(text: str) -> str | None:
@@ -65,6 +70,17 @@ def named(text: str) -> str | None:
     if found := _NAME.search(text):
         return found[1] if found[1] in catalogue().queries else None
     return _by_sql().get(" ".join(text.split()))
+
+
+def made(text: str) -> str | None:
+    """The name of a statement that is ours and in no file, as a breakdown; None for all others."""
+    found = _NAME.search(text)
+    return found[1] if found and found[1].startswith(_MADE) else None
+
+
+def planned_first(query: str) -> str:
+    """Whose plan a page about one query offers, as ``subject`` takes it; empty for one that is in no file."""
+    return f"query:{query}" if query in catalogue().queries else ""
 
 
 @cache
@@ -110,7 +126,7 @@ def explain(database: Database, of: Subject) -> Explained:
             row["name"]: Table(**row | {"indexed": tuple(filter(None, row["indexed"].split(",")))})
             for row in rows
         }
-    return Explained(plan, tables, note)
+    return Explained(plan, tables, note, of.query)
 
 
 def described(names: Sequence[str], values: Sequence[object] | None) -> str:
@@ -184,5 +200,5 @@ def _of_counted(snapshot: Snapshot, number: str) -> Subject:
         )
         if not is_plannable:
             raise DatabaseError("This is a command, which has no plan.")
-        return Subject("A statement of somebody's", text, (), None, (), None)
+        return Subject(made(text) or "A statement of somebody's", text, (), None, (), None)
     raise ParameterError("PostgreSQL does not know this statement any more.")

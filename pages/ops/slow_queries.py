@@ -117,6 +117,15 @@ def moments(taken: dict[int, str]) -> None:
             )
 
 
+def subject_of(asked: str) -> None:
+    subject = statements.subject(app.process_data().database, asked)
+    ui.line(advice.subject_line(subject))
+    height = TALL_PX if subject.sql.count("\n") > MANY_LINES else None
+    st.code(subject.sql.strip(), language="sql", wrap_lines=True, height=height)
+    if st.button("Measure its plan" if subject.values is not None else "Show its plan", type="primary"):
+        plan_of(subject)
+
+
 def plan_of(subject: Subject) -> None:
     with ui.guarded():
         with st.spinner("PostgreSQL is asked for the plan …"):
@@ -161,13 +170,9 @@ with ui.card(
     ui.table(rows, COUNTED, "Statements that PostgreSQL counted.", "Nothing is known yet.", "counted", picked)
 
 with ui.card("Plan", help="How PostgreSQL goes about a statement, and what that takes."):
-    if asked := st.query_params.get("plan", f"query:{query}" if query else ""):
-        subject = statements.subject(app.process_data().database, asked)
-        ui.line(advice.subject_line(subject))
-        height = TALL_PX if subject.sql.count("\n") > MANY_LINES else None
-        st.code(subject.sql.strip(), language="sql", wrap_lines=True, height=height)
-        if st.button("Measure its plan" if subject.values is not None else "Show its plan", type="primary"):
-            plan_of(subject)
+    if asked := st.query_params.get("plan", statements.planned_first(query)):
+        with ui.guarded():
+            subject_of(asked)
     else:
         st.caption("Choose a row in a table above, at its left edge.")
     st.caption(NO_HINTS)

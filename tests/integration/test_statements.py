@@ -74,7 +74,7 @@ def planned(data: Data, subject: Subject | str) -> tuple[list[Verdict], statemen
 
 
 def of_sql(sql: str, *settings: tuple[str, str]) -> Subject:
-    return Subject("tests/trouble", sql, (), (), settings, None)
+    return Subject("tests/trouble", sql, (), (), settings, "tests/trouble")
 
 
 class TestSlowLog:
@@ -221,6 +221,23 @@ class TestCounters:
         rows = found.counted.get().rows
         return int(rows.filter(rows["statement"] == ran)["calls"].sum())
 
+    def test_statements_in_no_file_are_found_by_the_name_that_a_tile_links_to(self, data: Data) -> None:
+        assert statements.take(data.database, pause_seconds=0)
+        asked = replace(query("SELECT $1::int + 1 AS one", start="integer"), name="explore/orders")
+        ask(data, asked, start=1)
+
+        def counted() -> list[dict[str, Any]]:
+            statements.take(data.database, pause_seconds=0)
+            return read(data, name="explore/orders").counted.get().rows.to_dicts()
+
+        wait_until(counted, "its snapshot ended")
+        [row] = counted()
+        assert row["statement"].startswith("explore/orders: ")
+        assert row["query"] is None
+        _, explained = planned(data, f"statement:{row['queryid']}")
+        assert not explained.plan.is_measured
+        assert statements.subject(data.database, f"statement:{row['queryid']}").title == "explore/orders"
+
     def test_passwords_in_commands_are_not_kept(self, data: Data, admin: Admin) -> None:
         role = f"visitor_{sa.make_url(str(data.database)).database}"
         admin(f"CREATE ROLE {role} PASSWORD 'not to be seen'")
@@ -280,6 +297,8 @@ class TestPlans:
         assert "(64kB)" in verdict.finding
         assert "`-- set: work_mem=8MB`" in verdict.advice
         assert "on disk" in advice.marks(explained.plan)[0]
+        of_others = replace(of_sql(sort, ("work_mem", "64kB")), query=None)
+        assert "`SET LOCAL work_mem = '8MB'`" in planned(shared, of_others)[0][0].advice
         _, again = planned(shared, of_sql(sort, ("work_mem", "8MB")))
         assert not any(node.disk_bytes for node in again.plan.nodes)
 

@@ -94,6 +94,11 @@ def test_address_chooses_a_query_and_reads_tell_their_page(
     page.button[-1].click().run()
     assert not page.error
 
+    page = open_page("slow_queries", query="explore/orders")  # as a tile of Explore links to it
+    assert "Only explore/orders is shown." in said(page)
+    assert "Choose a row in a table above" in said(page)
+    assert not page.error
+
     for query in (
         {"period": "between", "after": "x"},
         {"plan": "slow:999"},
@@ -102,3 +107,4 @@ def test_address_chooses_a_query_and_reads_tell_their_page(
         page = open_page("slow_queries", **query)
         assert not page.exception
     assert "The address names no statement" in said(page)
+    assert "`SET enable_nestloop = off`" in said(page)

@@ -79,7 +79,7 @@ def told(top: dict[str, Any], **chosen: Any) -> list[advice.Verdict]:
         "indexed": ("at",),
     }
     table = Table(name="shop.orders", **facts | chosen)
-    return advice.plan(NOW, Explained(plan(top), {table.name: table}, ""))
+    return advice.plan(NOW, Explained(plan(top), {table.name: table}, "", "business/x"))
 
 
 def scan(filter: str = "", **more: Any) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class TestAdvice:
     def test_hash_in_batches_needs_memory(self) -> None:
         [verdict] = told(node("Hash", Hash_Batches=4, Peak_Memory_Usage=4096))
         assert "wrote 13 MB to disk" in verdict.finding
-        assert "work_mem=64MB" in verdict.advice
+        assert "`-- set: work_mem=64MB` into the header of queries/business/x.sql" in verdict.advice
 
     @pytest.mark.parametrize(
         ("filter", "columns"),
