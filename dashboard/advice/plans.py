@@ -34,6 +34,8 @@ _CAST = re.compile(rf"\({_NAME}\)::(date|text|numeric|integer|bigint|timestamp[\
 
 def is_far_off(node: Node) -> bool:
     """Whether PostgreSQL expected quite another number of rows of a node, and there are enough for it to matter."""
+    if node.may_be_cut and (node.rows or 0.0) < node.rows_expected:
+        return False
     rows = max(node.rows or 0.0, node.rows_expected) * (node.loops or 1)
     return (node.factor or 1.0) >= FAR_OFF and rows >= MANY_ROWS
 

@@ -8,6 +8,8 @@ _BLOCK_BYTES = 8_192
 _KB = 1_024
 _CONDITIONS = ("Index Cond", "Recheck Cond", "Hash Cond", "Merge Cond", "Join Filter", "Filter")
 _JOINED = {"Inner": "", "Left": "Left ", "Full": "Full ", "Right": "Right ", "Semi": "Semi ", "Anti": "Anti "}
+# These read all before they give a row. An aggregate does, too, unless it is of sorted groups.
+_READS_ALL = ("Sort", "Hash", "Bitmap Heap Scan", "SetOp")
 _STRATEGIES = {"Hashed": "Hash ", "Sorted": "Group ", "Mixed": "Mixed "}
 
 
@@ -18,7 +20,8 @@ class Node:
     ``table`` is ``schema.name``. ``rows_expected`` and ``rows`` are those that it gives in one of its ``loops``, and
     ``rows_left_out`` those that its filter took away, in all of them. ``self_ms`` is its own time, without that of
     the nodes below it, by the clock: of what parallel workers did at the same time, the mean. ``disk_bytes`` is what
-    it sorted or hashed on disk, for want of ``work_mem``.
+    it sorted or hashed on disk, for want of ``work_mem``. One that ``may_be_cut`` may have been asked for no more rows
+    than the nodes above it wanted, as by a LIMIT: that these are fewer than expected says nothing.
     """
 
     kind: str
@@ -37,6 +40,7 @@ class Node:
     blocks_read: int
     temp_bytes: int
     disk_bytes: int
+    may_be_cut: bool
 
     @property
     def is_never_run(self) -> bool:
@@ -81,7 +85,7 @@ def parse(told: Sequence[Mapping[str, Any]]) -> Plan:
     try:
         whole = told[0]
         top = whole["Plan"]
-        nodes = tuple(_walked(top, 0, 1.0, _common_ms(top)))
+        nodes = tuple(_walked(top, 0, 1.0, _common_ms(top), may_be_cut=False))
     except (IndexError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"This is no plan of PostgreSQL's: {error!r} is not as it should be.") from error
     return Plan(
@@ -94,7 +98,7 @@ def parse(told: Sequence[Mapping[str, Any]]) -> Plan:
 
 
 def _walked(
-    told: Mapping[str, Any], depth: int, workers: float, common: Mapping[str, float]
+    told: Mapping[str, Any], depth: int, workers: float, common: Mapping[str, float], *, may_be_cut: bool
 ) -> Iterator[Node]:
     """The node and those below it; ``workers`` are the processes among which its loops are spread."""
     below = told.get("Plans", [])
@@ -122,9 +126,23 @@ def _walked(
         )
         * _BLOCK_BYTES,
         disk_bytes=_disk_bytes(told),
+        may_be_cut=may_be_cut,
     )
     for one in below:
-        yield from _walked(one, depth + 1, within, common)
+        is_cut = _may_cut(told, one, may_be_cut=may_be_cut)
+        yield from _walked(one, depth + 1, within, common, may_be_cut=is_cut)
+
+
+def _may_cut(told: Mapping[str, Any], below: Mapping[str, Any], *, may_be_cut: bool) -> bool:
+    """Whether a node may want no more rows of one below it, though there are some."""
+    kind, relation = told["Node Type"], below.get("Parent Relationship")
+    if relation in ("InitPlan", "SubPlan") or kind in ("Limit", "Merge Join"):
+        return True
+    if kind == "Nested Loop" and relation == "Inner":
+        is_one_enough = told.get("Inner Unique") or told.get("Join Type") in ("Semi", "Anti")
+        return bool(is_one_enough) or may_be_cut
+    is_reading_all = kind in _READS_ALL or (kind == "Aggregate" and told.get("Strategy") != "Sorted")
+    return may_be_cut and not is_reading_all
 
 
 def _total_ms(told: Mapping[str, Any], workers: float) -> float | None:

@@ -52,6 +52,15 @@ def shared(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield opened(shared_url, cache="memory")
 
 
+@pytest.fixture
+def many(data: Data, admin: Admin) -> Data:
+    """With a table of 20,000 rows, whose statistics are new."""
+    admin("CREATE TABLE shop.many (id int PRIMARY KEY, name text)")
+    admin("INSERT INTO shop.many SELECT g, 'name ' || g FROM generate_series(1, 20000) g")
+    admin("ANALYZE shop.many")
+    return data
+
+
 def ask(data: Data, asked: Query, page: str = "page /sales", **params: object) -> None:
     with telemetry.asking(page):
         data.reading().answer(asked, None, **params)
@@ -327,6 +336,23 @@ class TestPlans:
         day = "SELECT id FROM shop.stale WHERE at::date = '2018-01-01'"
         verdicts, _ = planned(data, of_sql(day))
         assert any("a cast to date of it" in verdict.finding for verdict in verdicts)
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT * FROM shop.many LIMIT 10",
+            "SELECT * FROM (SELECT id FROM shop.many OFFSET 0) AS them LIMIT 10",
+            "SELECT id FROM shop.many ORDER BY id LIMIT 10",
+            "SELECT * FROM shop.many AS one WHERE EXISTS (SELECT FROM shop.many AS two WHERE two.id = one.id) LIMIT 5",
+            "WITH them AS MATERIALIZED (SELECT * FROM shop.many) SELECT * FROM them LIMIT 10",
+            "SELECT n FROM generate_series(1, 3) n WHERE EXISTS (SELECT FROM shop.many WHERE id >= n OFFSET 0)",
+        ],
+    )
+    def test_what_nobody_wanted_is_no_misestimate(self, many: Data, sql: str) -> None:
+        verdicts, explained = planned(many, of_sql(sql))
+        assert any(node.rows_expected >= 1_000 > (node.rows or 0) for node in explained.plan.nodes)
+        assert not [mark for mark in advice.marks(explained.plan) if "rows" in mark]
+        assert not [verdict for verdict in verdicts if "expected" in verdict.finding]
 
     def test_without_parameters_the_plan_is_for_any(self, shared: Data) -> None:
         verdicts, explained = planned(shared, f"query:{DAILY}")

@@ -132,6 +132,12 @@ class TestAdvice:
     def test_a_function_hides_a_column_from_its_index(self, filter: str, said: str) -> None:
         assert said in told(scan(filter, **{"Rows_Removed_by_Filter": 50_000}))[0].finding
 
+    def test_what_is_sorted_below_a_limit_is_read_to_its_end(self) -> None:
+        below = scan(Plan_Rows=50_000, Actual_Rows=100, Parent_Relationship="Outer")
+        assert told(node("Limit", Plans=[below]))[0].level is Level.GOOD
+        whole = node("Limit", Plans=[node("Sort", Plans=[below])])
+        assert "expected 50,000 rows of shop.orders and got 100" in told(whole)[0].finding
+
     @pytest.mark.parametrize(
         ("filter", "chosen", "said"),
         [
