@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from dashboard import statements
 from dashboard.advice.verdict import Level, Now, Verdict, listed
 from dashboard.notation import Format
 from dashboard.statements import Explained, Node, Plan, Table
@@ -26,10 +27,6 @@ _MOST_MEMORY_MB = 1_024
 
 _NAME = r'(?:(?:\w+|"[^"]+")\.)?(\w+|"[^"]+")'
 _PLAIN = re.compile(rf"\(\(?{_NAME}\)?(?:::[\w ]+)? (=|<>|<=|>=|<|>|~~|IS NOT NULL|IS NULL)(?=[ )])")
-_CALLED = re.compile(
-    rf"\b(\w+)\((?:'[^']*'(?:::\w+)?, )?\(?{_NAME}\)?(?:::[\w ]+)?\)(?:::[\w ]+)? (?:=|<=|>=|<|>) "
-)
-_CAST = re.compile(rf"\({_NAME}\)::(date|text|numeric|integer|bigint|timestamp[\w ]*) (?:=|<=|>=|<|>) ")
 
 
 def is_far_off(node: Node) -> bool:
@@ -124,16 +121,18 @@ def _functions(told: Explained) -> Iterator[Verdict]:
     """Conditions that no index serves, though there is one on their column."""
     for node in told.plan.nodes:
         table = told.tables.get(node.table or "")
-        text = node.condition("Filter")
-        if table is None or "Seq Scan" not in node.kind or _scanned(node, table) < MANY_ROWS:
+        if table is None or "Seq Scan" not in node.kind:
             continue
-        wrapped = [(f"{name}()", column) for name, column in _CALLED.findall(text)]
-        wrapped += [(f"a cast to {kind}", column) for column, kind in _CAST.findall(text)]
-        for by, column in wrapped:
-            if column.strip('"') in table.indexed:
+        kept, seen = _kept(node), _scanned(node, table)
+        if seen < MANY_ROWS or kept / seen > SELECTIVE:
+            continue
+        for column, what, is_cast_to_text in statements.wrapped(node.condition("Filter")):
+            name = column.strip('"')
+            # As text, an index on a varchar serves.
+            if name in table.indexed and not (is_cast_to_text and name in table.varchars):
                 yield Verdict(
                     Level.WARNING,
-                    f"The index on {column} of {table.name} is of no use here: the condition is about {by} of it.",
+                    f"The index on {column} of {table.name} is of no use here: the condition is about {what}.",
                     f"Compare {column} itself, for a range of its values, or index the expression.",
                 )
 

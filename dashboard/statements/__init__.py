@@ -10,6 +10,7 @@ import polars as pl
 from dashboard.database import Database, Snapshot
 from dashboard.demand import restored_values
 from dashboard.parts import Part, asked, begin, part
+from dashboard.statements.conditions import Wrapped, wrapped
 from dashboard.statements.explaining import (
     MEASURED_SECONDS,
     Explained,
@@ -43,6 +44,7 @@ __all__ = [
     "Statistics",
     "Subject",
     "Table",
+    "Wrapped",
     "explain",
     "named",
     "ordered",
@@ -52,6 +54,7 @@ __all__ = [
     "subject",
     "take",
     "tree",
+    "wrapped",
 ]
 
 SLOW_STATEMENTS, COUNTED_STATEMENTS = 200, 100

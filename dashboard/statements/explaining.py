@@ -20,6 +20,7 @@ MEASURED_SECONDS = 15
 
 _NAME = re.compile(r"/\* ([\w/]+) \*/\s*$")
 _MADE = "explore/"  # in no file: their SQL is made for what somebody explores
+_LISTS = ("indexed", "varchars")
 _UNKNOWN = "Which parameters it is asked with is not known, so this is the plan for any, and it was not run."
 _TOO_SLOW = f"It was stopped after {MEASURED_SECONDS} s, so this is what PostgreSQL expects, without a run."
 
@@ -43,13 +44,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What matters to a plan of a table. ``indexed`` are the columns that its indexes begin with."""
+    """What matters to a plan of a table. ``indexed`` are the columns that its indexes begin with.
+
+    ``varchars`` are those that PostgreSQL compares as text.
+    """
 
     name: str
     rows: float
     analyzed_at: datetime | None
     changed_rows: int
     indexed: tuple[str, ...]
+    varchars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,7 @@ def explain(database: Database, of: Subject) -> Explained:
             raise DatabaseError(str(error)) from error
         rows = asked(snapshot, "ops/planned_tables", tables=list(plan.tables)).iter_rows(named=True)
         tables = {
-            row["name"]: Table(**row | {"indexed": tuple(filter(None, row["indexed"].split(",")))})
+            row["name"]: Table(**row | {name: tuple(filter(None, row[name].split(","))) for name in _LISTS})
             for row in rows
         }
     return Explained(plan, tables, note, of.query)

@@ -14,7 +14,14 @@ SELECT
             WHERE indrelid = pg_class.oid AND indisvalid
         ),
         ''
-    ) AS indexed
+    ) AS indexed,
+    coalesce(
+        (
+            SELECT string_agg(attname, ',') FROM pg_attribute
+            WHERE attrelid = pg_class.oid AND atttypid = 'varchar'::regtype AND NOT attisdropped
+        ),
+        ''
+    ) AS varchars
 FROM pg_class
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE format('%s.%s', nspname, relname) = ANY (:tables)

@@ -55,8 +55,13 @@ def shared(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def many(data: Data, admin: Admin) -> Data:
     """With a table of 20,000 rows, whose statistics are new."""
-    admin("CREATE TABLE shop.many (id int PRIMARY KEY, name text)")
-    admin("INSERT INTO shop.many SELECT g, 'name ' || g FROM generate_series(1, 20000) g")
+    admin("CREATE TABLE shop.many (id int PRIMARY KEY, name text, short varchar(40), at timestamp)")
+    admin(
+        "INSERT INTO shop.many SELECT g, 'name ' || g, 'n' || g, '2017-01-01'::timestamp + g * interval '30 min'"
+        " FROM generate_series(1, 20000) g"
+    )
+    for column in ("name", "short", "at"):
+        admin(f"CREATE INDEX ON shop.many ({column})")
     admin("ANALYZE shop.many")
     return data
 
@@ -336,6 +341,33 @@ class TestPlans:
         day = "SELECT id FROM shop.stale WHERE at::date = '2018-01-01'"
         verdicts, _ = planned(data, of_sql(day))
         assert any("a cast to date of it" in verdict.finding for verdict in verdicts)
+
+    @pytest.mark.parametrize(
+        ("condition", "said"),
+        [
+            ("lower(name) = 'name 5'", "lower() of it"),
+            ("upper(name) LIKE 'NAME 1'", "upper() of it"),
+            ("extract(hour FROM at) = 5", "extract() of it"),
+            ("to_char(at, 'YYYY-MM-DD') = '2018-01-05'", "to_char() of it"),
+            ("coalesce(name, '') = 'name 5'", "coalesce() of it"),
+            ("substr(name, 2) = 'ame 5'", "substring() of it"),
+            ("at + interval '1 day' < '2017-01-03'", "what is computed from it"),
+            ("'2018-01-05' = at::date", "a cast to date of it"),
+            ("(at AT TIME ZONE 'UTC')::date = '2018-01-05'", "a cast to date of it"),
+            ("id % 5000 = 7", "what is computed from it"),
+            ("lower(short) = 'n5'", "lower() of it"),
+            ("lower(name) = 'x' AND id NOT IN (SELECT 1)", "lower() of it"),
+        ],
+    )
+    def test_functions_on_indexed_columns(self, many: Data, condition: str, said: str) -> None:
+        verdicts, _ = planned(many, of_sql(f"SELECT id FROM shop.many WHERE {condition}"))
+        [verdict] = [one for one in verdicts if "of no use here" in one.finding]
+        assert verdict.finding.endswith(f"the condition is about {said}.")
+
+    @pytest.mark.parametrize("condition", ["short > 'n'", "at::date > '2000-01-01'", "short = 'n5'"])
+    def test_indexes_that_serve_or_that_no_wording_would_help(self, many: Data, condition: str) -> None:
+        verdicts, _ = planned(many, of_sql(f"SELECT id FROM shop.many WHERE {condition}"))
+        assert not [one for one in verdicts if "of no use here" in one.finding]
 
     @pytest.mark.parametrize(
         "sql",

@@ -69,7 +69,7 @@ HOMES = {
     "prometheus_client": {"telemetry"},
     "typer": {"cli"},
     "xlsxwriter": {"export"},
-    "sqlglot": {"catalogue", "database_state"},
+    "sqlglot": {"catalogue", "database_state", "statements"},
     "jinja2": {"reports"},
 }
 

@@ -127,6 +127,16 @@ class TestAdvice:
         [
             ("(date_trunc('month'::text, orders.at) = '2018-01-01'::timestamp)", "date_trunc() of it"),
             ("((orders.at)::date = '2018-01-01'::date)", "a cast to date of it"),
+            ("('2018-01-01'::date = (orders.at)::date)", "a cast to date of it"),
+            ("(EXTRACT(year FROM orders.at) = '2018'::numeric)", "extract() of it"),
+            ("(to_char(orders.at, 'YYYY-MM'::text) = '2018-01'::text)", "to_char() of it"),
+            ("(upper(orders.at) ~~ 'X%'::text)", "upper() of it"),
+            ("(abs(orders.at) = ANY ('{1,2}'::integer[]))", "abs() of it"),
+            ("(lower(TRIM(BOTH FROM orders.at)) = 'x'::text)", "lower() of it"),
+            ("(COALESCE(orders.at, ''::text) = $1)", "coalesce() of it"),
+            ("((orders.at + '1 day'::interval) < '2018-01-01'::timestamp)", "what is computed from it"),
+            ("((lower(orders.at) = 'x'::text) AND (NOT (hashed SubPlan 1)))", "lower() of it"),
+            ("((orders.at)::date >= (InitPlan 1).col1)", "a cast to date of it"),
         ],
     )
     def test_a_function_hides_a_column_from_its_index(self, filter: str, said: str) -> None:
@@ -137,6 +147,26 @@ class TestAdvice:
         assert told(node("Limit", Plans=[below]))[0].level is Level.GOOD
         whole = node("Limit", Plans=[node("Sort", Plans=[below])])
         assert "expected 50,000 rows of shop.orders and got 100" in told(whole)[0].finding
+
+    @pytest.mark.parametrize(
+        "filter",
+        [
+            "(lower(orders.at) = lower(others.at))",
+            "(orders.at = lower('X'::text))",
+            "(lower(orders.at) <> 'x'::text)",
+            "(lower(orders.b) = 'x'::text)",
+            "((orders.v)::text = 'x'::text)",
+            "(no sql at all",
+        ],
+    )
+    def test_what_no_index_would_serve_or_one_does_is_not_told(self, filter: str) -> None:
+        top = scan(filter, Rows_Removed_by_Filter=50_000)
+        found = told(top, indexed=("at", "v"), varchars=("v",))
+        assert not [verdict for verdict in found if "of no use" in verdict.finding]
+
+    def test_a_function_on_what_most_rows_pass_hides_nothing(self) -> None:
+        top = scan("((orders.at)::date > '1970-01-01'::date)", Actual_Rows=50_000, Plan_Rows=50_000)
+        assert [verdict.level for verdict in told(top)] == [Level.GOOD]
 
     @pytest.mark.parametrize(
         ("filter", "chosen", "said"),
