@@ -44,9 +44,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What matters to a plan of a table. ``indexed`` are the columns that its indexes begin with.
+    """What matters to a plan of a table, ``name`` as SQL writes it.
 
-    ``varchars`` are those that PostgreSQL compares as text.
+    ``indexed`` are the columns that its indexes begin with, ``varchars`` those that PostgreSQL compares as text.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A plan, the tables in it by name, and what is to be said of how it was come by.
+    """A plan, the tables in it by the name that it calls them, and what is to be said of how it was come by.
 
     ``query`` is the one of the catalogue that it is of, None of any other statement.
     """
@@ -128,7 +128,9 @@ def explain(database: Database, of: Subject) -> Explained:
             raise DatabaseError(str(error)) from error
         rows = asked(snapshot, "ops/planned_tables", tables=list(plan.tables)).iter_rows(named=True)
         tables = {
-            row["name"]: Table(**row | {name: tuple(filter(None, row[name].split(","))) for name in _LISTS})
+            row.pop("planned_as"): Table(
+                **row | {name: tuple(filter(None, row[name].split(","))) for name in _LISTS}
+            )
             for row in rows
         }
     return Explained(plan, tables, note, of.query)

@@ -1,7 +1,8 @@
 -- What matters to a plan of the tables in it: how old their statistics are, and which columns indexes begin with.
 -- params: tables text[]
 SELECT
-    format('%s.%s', nspname, relname) AS name,
+    format('%s.%s', nspname, relname) AS planned_as,
+    format('%I.%I', nspname, relname) AS name,
     reltuples::float8 AS rows,
     greatest(
         pg_stat_get_last_analyze_time(pg_class.oid), pg_stat_get_last_autoanalyze_time(pg_class.oid)
