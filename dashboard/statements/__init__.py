@@ -84,10 +84,10 @@ class Counted:
     ``rows`` has the columns ``queryid`` (String), ``query`` (String, null if it is none of the catalogue),
     ``statement`` (its name, its text, or both if it is ours and in no file) and ``users`` (String), ``calls`` and
     ``rows`` (Int64), ``total_seconds``, ``mean_ms``, ``share`` of the time of all, ``io_seconds``, ``jit_seconds`` and
-    ``hit_share`` of the blocks (Float64),
-    ``read_bytes``, ``spilled_bytes`` (into temporary files) and ``wal_bytes`` (Int64). ``since`` is None if it is not
-    known. ``reset_at`` are the moments in between at which the counters began anew: what they had counted since the
-    snapshot before is lost. ``hidden`` statements can't be seen, ``evictions`` is how often some were forgotten.
+    ``hit_share`` of the blocks (Float64), ``buffer_bytes`` (in PostgreSQL's own memory or not), ``read_bytes``,
+    ``spilled_bytes`` (into temporary files) and ``wal_bytes`` (Int64). ``since`` is None if it is not known.
+    ``reset_at`` are the moments in between at which the counters began anew: what they had counted since the snapshot
+    before is lost. ``hidden`` statements can't be seen, ``evictions`` is how often some were forgotten.
     ``snapshots`` has a row for each snapshot: ``snapshot_id`` (Int32), ``taken_at`` (Datetime, UTC).
     """
 
@@ -217,6 +217,7 @@ def _figures(rows: pl.DataFrame, query: str) -> pl.DataFrame:
             hit_share=pl.when(pl.col("blocks_hit") + pl.col("blocks_read") > 0).then(
                 pl.col("blocks_hit") / (pl.col("blocks_hit") + pl.col("blocks_read"))
             ),
+            buffer_bytes=(pl.col("blocks_hit") + pl.col("blocks_read")) * _BLOCK_BYTES,
             read_bytes=pl.col("blocks_read") * _BLOCK_BYTES,
             spilled_bytes=pl.col("temp_blocks_written") * _BLOCK_BYTES,
         )

@@ -19,9 +19,10 @@ class Node:
 
     ``table`` is ``schema.name``. ``rows_expected`` and ``rows`` are those that it gives in one of its ``loops``, and
     ``rows_left_out`` those that its filter took away, in all of them. ``self_ms`` is its own time, without that of
-    the nodes below it, by the clock: of what parallel workers did at the same time, the mean. ``disk_bytes`` is what
-    it sorted or hashed on disk, for want of ``work_mem``. One that ``may_be_cut`` may have been asked for no more rows
-    than the nodes above it wanted, as by a LIMIT: that these are fewer than expected says nothing.
+    the nodes below it, by the clock: of what parallel workers did at the same time, the mean. So are ``hit_bytes``, of
+    blocks in PostgreSQL's own memory, and ``read_bytes``, of those that were not there. ``disk_bytes`` is what it
+    sorted, hashed or held on disk, for want of ``work_mem``. One that ``may_be_cut`` may have been asked for no more
+    rows than the nodes above it wanted, as by a LIMIT: that these are fewer than expected says nothing.
     """
 
     kind: str
@@ -36,9 +37,8 @@ class Node:
     rows_left_out: float
     total_ms: float | None
     self_ms: float | None
-    blocks_hit: int
-    blocks_read: int
-    temp_bytes: int
+    hit_bytes: int
+    read_bytes: int
     disk_bytes: int
     may_be_cut: bool
 
@@ -85,7 +85,7 @@ def parse(told: Sequence[Mapping[str, Any]]) -> Plan:
     try:
         whole = told[0]
         top = whole["Plan"]
-        nodes = tuple(_walked(top, 0, 1.0, _common_ms(top), may_be_cut=False))
+        nodes = tuple(_walked(top, 0, 1.0, _common(top), may_be_cut=False))
     except (IndexError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"This is no plan of PostgreSQL's: {error!r} is not as it should be.") from error
     return Plan(
@@ -98,7 +98,12 @@ def parse(told: Sequence[Mapping[str, Any]]) -> Plan:
 
 
 def _walked(
-    told: Mapping[str, Any], depth: int, workers: float, common: Mapping[str, float], *, may_be_cut: bool
+    told: Mapping[str, Any],
+    depth: int,
+    workers: float,
+    common: Mapping[str, Mapping[str, Any]],
+    *,
+    may_be_cut: bool,
 ) -> Iterator[Node]:
     """The node and those below it; ``workers`` are the processes among which its loops are spread."""
     below = told.get("Plans", [])
@@ -119,13 +124,9 @@ def _walked(
         rows_left_out=_left_out(told),
         total_ms=total_ms,
         self_ms=None if total_ms is None else max(0.0, total_ms - _below_ms(told, within, common)),
-        blocks_hit=told.get("Shared Hit Blocks", 0),
-        blocks_read=told.get("Shared Read Blocks", 0),
-        temp_bytes=max(
-            0, told.get("Temp Written Blocks", 0) - sum(one.get("Temp Written Blocks", 0) for one in below)
-        )
-        * _BLOCK_BYTES,
-        disk_bytes=_disk_bytes(told),
+        hit_bytes=_own_bytes(told, "Shared Hit Blocks", common),
+        read_bytes=_own_bytes(told, "Shared Read Blocks", common),
+        disk_bytes=_disk_bytes(told, common),
         may_be_cut=may_be_cut,
     )
     for one in below:
@@ -153,23 +154,35 @@ def _total_ms(told: Mapping[str, Any], workers: float) -> float | None:
     return float(told["Actual Total Time"] * max(loops / workers, 1.0 if loops else 0.0))
 
 
-def _below_ms(told: Mapping[str, Any], workers: float, common: Mapping[str, float]) -> float:
-    """What the nodes below took, of the time of this one: a CTE runs when it is read, not where it is written."""
-    taken = sum(
-        _total_ms(one, workers) or 0.0
-        for one in told.get("Plans", [])
-        if not str(one.get("Subplan Name", "")).startswith("CTE ")
-    )
-    return taken + common.get(told.get("CTE Name", ""), 0.0)
+def _below_ms(told: Mapping[str, Any], workers: float, common: Mapping[str, Mapping[str, Any]]) -> float:
+    """What the nodes below took, of the time of this one."""
+    taken = sum(_total_ms(one, workers) or 0.0 for one in _below(told))
+    read = common.get(told.get("CTE Name", ""))
+    return taken + (_total_ms(read, 1.0) or 0.0 if read else 0.0)
 
 
-def _common_ms(told: Mapping[str, Any]) -> dict[str, float]:
-    """What each CTE took, by its name."""
-    name = str(told.get("Subplan Name", ""))
-    own = {name.removeprefix("CTE "): _total_ms(told, 1.0) or 0.0} if name.startswith("CTE ") else {}
+def _own_bytes(told: Mapping[str, Any], blocks: str, common: Mapping[str, Mapping[str, Any]]) -> int:
+    """Of blocks that the node counted, without those of the nodes below it."""
+    read = common.get(told.get("CTE Name", ""), {})
+    others = sum(one.get(blocks, 0) for one in (*_below(told), read))
+    return max(0, int(told.get(blocks, 0) - others)) * _BLOCK_BYTES
+
+
+def _below(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The nodes that run within this one: a CTE runs when it is read, not where it is written."""
+    return (one for one in told.get("Plans", []) if not _is_common(one))
+
+
+def _common(told: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The CTEs, by their names."""
+    found = {str(told["Subplan Name"]).removeprefix("CTE "): told} if _is_common(told) else {}
     for one in told.get("Plans", []):
-        own |= _common_ms(one)
-    return own
+        found |= _common(one)
+    return found
+
+
+def _is_common(told: Mapping[str, Any]) -> bool:
+    return str(told.get("Subplan Name", "")).startswith("CTE ")
 
 
 def _left_out(told: Mapping[str, Any]) -> float:
@@ -189,8 +202,11 @@ def _kind(told: Mapping[str, Any]) -> str:
     return f"Parallel {kind}" if told.get("Parallel Aware") and not kind.startswith("Parallel") else kind
 
 
-def _disk_bytes(told: Mapping[str, Any]) -> int:
-    """What did not fit into ``work_mem``: of a sort, of a hash that came in several batches, of groups."""
+def _disk_bytes(told: Mapping[str, Any], common: Mapping[str, Mapping[str, Any]]) -> int:
+    """What did not fit into ``work_mem``: of a sort, of a hash that came in several batches, of groups, of rows held.
+
+    A sort writes its rows more than once, and what a join writes is told by its hash.
+    """
     workers = told.get("Workers", [])
     sorted_kb = sum(
         one.get("Sort Space Used", 0) for one in (told, *workers) if one.get("Sort Space Type") == "Disk"
@@ -198,4 +214,7 @@ def _disk_bytes(told: Mapping[str, Any]) -> int:
     grouped_kb = sum(one.get("Disk Usage", 0) for one in (told, *workers))
     batches = told.get("Hash Batches", 1)
     hashed_kb = told.get("Peak Memory Usage", 0) * (batches - 1) if batches > 1 else 0
-    return int((sorted_kb + grouped_kb + hashed_kb) * _KB)
+    found = int((sorted_kb + grouped_kb + hashed_kb) * _KB)
+    return found or (
+        _own_bytes(told, "Temp Written Blocks", common) if told["Node Type"] != "Hash Join" else 0
+    )

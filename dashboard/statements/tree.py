@@ -13,7 +13,8 @@ def tree(plan: Plan, marks: Sequence[str]) -> pl.DataFrame:
     """A row for each node from the top down, with what is to be noticed of it in ``marks``.
 
     Columns: ``step``, ``marks``, ``conditions`` (String); ``self_ms``, ``share`` of the time of all,
-    ``rows_expected``, ``rows``, ``loops``, ``rows_left_out`` (Float64); ``read_bytes``, ``disk_bytes`` (Int64). What
+    ``rows_expected``, ``rows``, ``loops``, ``rows_left_out`` (Float64); ``buffer_bytes`` (in PostgreSQL's own memory or
+    not), ``read_bytes``, ``disk_bytes`` (Int64). What
     is of a run is null if there was none. Rows are those of all loops.
     """
     rows = [_row(plan, node, mark) for node, mark in zip(plan.nodes, marks, strict=True)]
@@ -32,7 +33,8 @@ def _row(plan: Plan, node: Node, mark: str) -> tuple[object, ...]:
         None if node.rows is None else node.rows * loops,
         node.loops,
         node.rows_left_out if is_run else None,
-        node.blocks_read * 8_192 if is_run else None,
+        node.hit_bytes + node.read_bytes if is_run else None,
+        node.read_bytes if is_run else None,
         node.disk_bytes if is_run else None,
         "; ".join(f"{kind}: {text}" for kind, text in node.conditions),
     )
@@ -55,6 +57,7 @@ _SCHEMA = {
     "rows": pl.Float64,
     "loops": pl.Float64,
     "rows_left_out": pl.Float64,
+    "buffer_bytes": pl.Int64,
     "read_bytes": pl.Int64,
     "disk_bytes": pl.Int64,
     "conditions": pl.String,

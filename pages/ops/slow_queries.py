@@ -22,9 +22,12 @@ ORDERS = {
     "mean_ms": "Mean time",
     "calls": "Calls",
     "rows": "Rows",
+    "buffer_bytes": "Buffers",
     "read_bytes": "Read",
     "spilled_bytes": "Spilled",
 }
+BUFFERS = "Blocks that were looked at, in PostgreSQL's own memory or read; one counts each time."
+READ = "From outside of PostgreSQL's own memory."
 SLOW = (
     Column("finished_at", "Finished"),
     Column("query", "Query"),
@@ -44,7 +47,8 @@ COUNTED = (
     Column("mean_ms", "Mean", Format.MILLISECONDS),
     Column("calls", "Calls", Format.COUNT),
     Column("rows", "Rows", Format.COUNT),
-    Column("read_bytes", "Read", Format.BYTES, definition="From outside of PostgreSQL's own memory."),
+    Column("buffer_bytes", "Buffers", Format.BYTES, definition=BUFFERS),
+    Column("read_bytes", "Read", Format.BYTES, definition=READ),
     Column("hit_share", "In memory", Format.SHARE, definition="Blocks that were in PostgreSQL's own memory."),
     Column(
         "spilled_bytes", "Spilled", Format.BYTES, definition="Sorted or hashed on disk, for want of work_mem."
@@ -59,7 +63,14 @@ STEPS = (
     Column("rows", "Rows", Format.COUNT),
     Column("rows_expected", "Expected", Format.COUNT),
     Column("rows_left_out", "Left out", Format.COUNT, definition="Rows that its condition took away."),
-    Column("disk_bytes", "On disk", Format.BYTES),
+    Column("buffer_bytes", "Buffers", Format.BYTES, definition=BUFFERS),
+    Column("read_bytes", "Read", Format.BYTES, definition=READ),
+    Column(
+        "disk_bytes",
+        "On disk",
+        Format.BYTES,
+        definition="Sorted, hashed or held there, for want of work_mem.",
+    ),
     Column("conditions", "Conditions"),
 )
 MANY_LINES, TALL_PX = 20, 420

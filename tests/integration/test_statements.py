@@ -1,6 +1,7 @@
 """Troubles of statements, each made for real, and what the operators are told of them."""
 
 import logging
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -341,6 +342,29 @@ class TestPlans:
         day = "SELECT id FROM shop.stale WHERE at::date = '2018-01-01'"
         verdicts, _ = planned(data, of_sql(day))
         assert any("a cast to date of it" in verdict.finding for verdict in verdicts)
+
+    def test_ddl_can_be_copied_whatever_things_are_called(self, data: Data, admin: Admin) -> None:
+        admin('CREATE TABLE shop."Odd.Tab le" (id int, "Kind, of" text)')
+        admin("""INSERT INTO shop."Odd.Tab le" SELECT g, 'x' || g FROM generate_series(1, 20000) g""")
+        admin('ANALYZE shop."Odd.Tab le"')
+        [verdict], _ = planned(data, of_sql("""SELECT id FROM shop."Odd.Tab le" WHERE "Kind, of" = 'x5'"""))
+        [ddl] = re.findall("`(CREATE INDEX CONCURRENTLY [^`]*)`", verdict.advice)
+        admin(ddl)
+        assert (
+            planned(data, of_sql("""SELECT id FROM shop."Odd.Tab le" WHERE "Kind, of" = 'x5'"""))[1]
+            .plan.nodes[0]
+            .index
+        )
+
+    def test_blocks_of_steps_add_up_to_those_of_all(self, many: Data) -> None:
+        few = "WITH few AS MATERIALIZED (SELECT * FROM shop.many WHERE id < 9)"
+        sql = f"{few} SELECT * FROM few JOIN shop.many USING (id)"
+        _, explained = planned(many, of_sql(sql))
+        nodes = explained.plan.nodes
+        with many.database.snapshot() as snapshot:
+            [told] = snapshot.plan(sql, (), is_measured=True)
+        whole = told["Plan"]["Shared Hit Blocks"] + told["Plan"]["Shared Read Blocks"]
+        assert sum(node.hit_bytes + node.read_bytes for node in nodes) == whole * 8_192 > 0
 
     @pytest.mark.parametrize(
         ("condition", "said"),

@@ -44,6 +44,18 @@ class TestTimes:
         reading = node("CTE Scan", ms=40, CTE_Name="days")
         assert own_ms(node("Aggregate", ms=45, Plans=[common, reading])) == [5, 30, 10]
 
+    def test_blocks_are_those_of_the_step_alone(self) -> None:
+        common = node("Seq Scan", Subplan_Name="CTE days", Shared_Hit_Blocks=10, Shared_Read_Blocks=5)
+        reading = node("CTE Scan", CTE_Name="days", Shared_Hit_Blocks=10, Shared_Read_Blocks=5)
+        inner = node("Index Scan", Shared_Hit_Blocks=7)
+        whole = plan(
+            node("Nested Loop", Shared_Hit_Blocks=18, Shared_Read_Blocks=5, Plans=[common, reading, inner])
+        )
+        assert [one.hit_bytes for one in whole.nodes] == [8_192, 81_920, 0, 57_344]
+        assert [one.read_bytes for one in whole.nodes] == [0, 40_960, 0, 0]
+        rows = statements.tree(whole, [""] * 4)
+        assert rows["buffer_bytes"].to_list() == [8_192, 122_880, 0, 57_344]
+
     def test_what_is_never_run_takes_nothing(self) -> None:
         never = plan(node("Append", Plans=[node("Seq Scan", ms=0, loops=0)])).nodes[1]
         assert never.is_never_run
@@ -95,6 +107,11 @@ class TestAdvice:
         [verdict] = told(node("Hash", Hash_Batches=4, Peak_Memory_Usage=4096))
         assert "wrote 13 MB to disk" in verdict.finding
         assert "`-- set: work_mem=64MB` into the header of queries/business/x.sql" in verdict.advice
+
+    def test_rows_that_are_held_on_disk_need_memory(self) -> None:
+        held = node("Materialize", Temp_Written_Blocks=2_000, Plans=[node("Seq Scan")])
+        [verdict] = told(node("Nested Loop", Temp_Written_Blocks=2_000, Plans=[held]))
+        assert verdict.finding.startswith("Materialize needed more memory")
 
     @pytest.mark.parametrize(
         ("filter", "columns"),
