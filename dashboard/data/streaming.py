@@ -38,8 +38,10 @@ def streamed(source: Source, asked: Question, count: str, cancellation: Cancella
         version = read_versions(snapshot).of(asked.query.tags)
         through = snapshot.frame(source.extent_sql)["last_day"][0]
         snapshot.tune(asked.query.settings)
+        began = time.perf_counter()
         rows = snapshot.frame(count, values).item()
-        frames = snapshot.frames(asked.query.statement, values)
+        counting_ms = (time.perf_counter() - began) * 1_000
+        frames = course.taking(values, snapshot.frames(asked.query.statement, values), counting_ms)
         yield Stream(frames, rows, Provenance(DATABASE, version, created, through, 0.0, (asked.asked,)))
 
 

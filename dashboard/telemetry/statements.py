@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
+
 from dashboard.catalogue import Query, catalogue
 from dashboard.database import Database, Writer
 from dashboard.demand import written_values
@@ -48,11 +50,16 @@ _OUTCOMES: tuple[tuple[type[BaseException], str], ...] = (
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """One statement on its way; who runs it says how many ``rows`` it gave."""
+    """One statement on its way; who runs it says how many ``rows`` it gave. It rests without ``started``."""
 
     values: Sequence[object]
-    started: float
+    started: float | None
     rows: int | None = None
+    spent_ms: float = 0.0
+
+    @property
+    def ms(self) -> float:
+        return self.spent_ms + (0.0 if self.started is None else _ms_since(self.started))
 
 
 class Course:
@@ -75,11 +82,29 @@ class Course:
         """Time one statement; an error is told by whoever sees it as one of ours: ``fail``."""
         run = self._run = Run(values, time.perf_counter())
         yield run
-        self._tell(_ms_since(run.started), None)
+        self._tell(run.ms, None)
+
+    def taking(
+        self, values: Sequence[object], frames: Iterator[pl.DataFrame], spent_ms: float
+    ) -> Iterator[pl.DataFrame]:
+        """Time one statement whose rows are taken in frames, but not what is done with them in between.
+
+        ``spent_ms`` went into it before.
+        """
+        run = self._run = Run(values, None, 0, spent_ms)
+        while True:
+            run.started = time.perf_counter()
+            frame = next(frames, None)
+            run.spent_ms, run.started = run.ms, None
+            if frame is None:
+                break
+            run.rows = (run.rows or 0) + len(frame)
+            yield frame
+        self._tell(run.ms, None)
 
     def fail(self, error: BaseException) -> None:
         """The statement at hand failed, or there was no place for it."""
-        self._tell(0.0 if self._waited_ms is None else _ms_since(self._run.started), error)
+        self._tell(0.0 if self._waited_ms is None else self._run.ms, error)
 
     def _tell(self, run_ms: float, error: BaseException | None) -> None:
         wait_ms = _ms_since(self._began) if self._waited_ms is None else self._waited_ms

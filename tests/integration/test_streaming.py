@@ -1,6 +1,8 @@
 """Reads through a cursor: frame by frame, in one state of the data."""
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 
 import polars as pl
@@ -11,6 +13,7 @@ from dashboard.data import Data
 from dashboard.database import Cancellation, Database
 from dashboard.errors import DatabaseError, StatementCancelled
 from dashboard.settings import Settings
+from dashboard.telemetry import asking
 from dashboard.window import Span
 from tests.reads import Admin, administering, opening, order, refresh, wait_until
 
@@ -115,3 +118,25 @@ class TestStreamedOrders:
             "SELECT source, sum(reads)::int FROM dashboard.read_statistics WHERE query = '{}' GROUP BY 1"
         )
         assert admin(counted.format("explore/orders_behind")) == [("database", 1)]
+
+    def test_slow_ones_are_written_down_without_what_their_reader_did_meanwhile(
+        self, data: Data, database: Database, admin: Admin, database_url: str, settings: Settings
+    ) -> None:
+        written = "SELECT asker, outcome, rows, run_ms FROM dashboard.slow_statements ORDER BY statement_id"
+        with opening(settings) as opened:
+            data = opened(database_url, slow_statement_seconds=1e-6)
+            with asking("GET /export/orders.{kind}"):
+                with explore.streamed_orders(data, JANUARY, (), Cancellation()) as stream:
+                    for _ in stream.frames:
+                        time.sleep(1)
+                with (
+                    suppress(StatementCancelled),
+                    explore.streamed_orders(data, JANUARY, (), cancellation := Cancellation()) as stream,
+                ):
+                    next(stream.frames)
+                    cancellation.cancel()
+            data.statistics.statements.flush(database)
+        [answered, given_up] = [row for row in admin(written) if row[0]]
+        assert answered[:3] == ("GET /export/orders.{kind}", "answered", 3)
+        assert given_up[:3] == ("GET /export/orders.{kind}", "given up", 3)
+        assert 0 < answered[3] < 1_000
