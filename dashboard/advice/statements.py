@@ -29,6 +29,9 @@ def statements(now: Now, told: Statements, slow_seconds: float) -> list[Verdict]
         found.extend(statistics(known))
     if (counted := told.counted.otherwise(None)) is not None:
         found.extend(_of_counts(now, counted))
+        if told.trouble is not None:
+            finding = "What statements cost can't be written down, so the counts below are not the newest."
+            found.append(Verdict(Level.NOTE, finding, str(told.trouble)))
     if told.slow.error:
         found.append(Verdict(Level.NOTE, "Which statements were slow can't be read.", str(told.slow.error)))
     bad = sorted(found, key=lambda verdict: _ORDER.index(verdict.level))

@@ -9,6 +9,7 @@ import polars as pl
 
 from dashboard.database import Database, Snapshot
 from dashboard.demand import restored_values
+from dashboard.errors import DatabaseError
 from dashboard.parts import Part, asked, begin, part
 from dashboard.statements.conditions import Wrapped, wrapped
 from dashboard.statements.explaining import (
@@ -113,7 +114,8 @@ class Statements:
     as Int64 ``slow``, ``failed``, ``timed_out``, ``unavailable``, seconds as Float64 ``longest_seconds``,
     ``wait_seconds``, ``run_seconds``, ``last_at`` (Datetime, UTC). ``last`` has a row for each statement, the newest
     first: ``statement_id``, ``rows`` (Int64), ``finished_at`` (Datetime, UTC), ``query``, ``outcome``, ``asker``,
-    ``parameters``, ``error`` (String), ``total_seconds``, ``wait_seconds``, ``run_seconds`` (Float64).
+    ``parameters``, ``error`` (String), ``total_seconds``, ``wait_seconds``, ``run_seconds`` (Float64). ``trouble`` is
+    why the counters could not be written down just now.
     """
 
     now: datetime
@@ -123,6 +125,7 @@ class Statements:
     last: Part[pl.DataFrame]
     statistics: Part[Statistics]
     counted: Part[Counted]
+    trouble: DatabaseError | None = None
 
 
 def read(database: Database, period: Period | None = None, query: str = "") -> Statements:
@@ -140,7 +143,7 @@ def read(database: Database, period: Period | None = None, query: str = "") -> S
         counted = part(snapshot, lambda snapshot: _counted(snapshot, now, period, query))
     if known.error is None and trouble and not known.get().taken_at:
         counted = Part(None, trouble)
-    return Statements(now, period, query, slow, last, known, counted)
+    return Statements(now, period, query, slow, last, known, counted, trouble)
 
 
 def _slow(snapshot: Snapshot, hours: int, query: str) -> pl.DataFrame:

@@ -292,10 +292,15 @@ class TestCounters:
         database = Database(url.render_as_string(hide_password=False), settings)
         try:
             assert statements.take(database)
+            admin("REVOKE SELECT ON pg_stat_statements FROM PUBLIC")
+            admin("UPDATE dashboard.statement_snapshots SET taken_at = now() - interval '1 h'")
             found = statements.read(database)
+            assert found.counted.get().until is not None
             verdicts = advice.statements(Now(found.now, NOTATION), found, SLOW_SECONDS)
             assert any("of other users can't be seen" in verdict.finding for verdict in verdicts)
             assert any("pg_read_all_stats" in verdict.advice for verdict in verdicts)
+            [old] = [verdict for verdict in verdicts if "are not the newest" in verdict.finding]
+            assert "permission denied for view pg_stat_statements" in old.advice
         finally:
             database.close()
             admin(f"DROP OWNED BY {user}")

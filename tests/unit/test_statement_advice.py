@@ -105,6 +105,13 @@ def test_what_could_not_be_read_is_no_good_news() -> None:
     assert note == Verdict(Level.NOTE, "Which statements were slow can't be read.", "No.")
 
 
+def test_counts_that_grow_old_say_why() -> None:
+    good, note = told(trouble=DatabaseError("No."))
+    assert good.level is Level.GOOD
+    assert note.level is Level.NOTE
+    assert note.advice == "No."
+
+
 def test_time_of_the_counts() -> None:
     reset = replace(COUNTED, reset_at=(MOMENT - timedelta(minutes=5),))
     assert advice.counted_line(NOW, COUNTED) == "From 60 min ago to just now."
