@@ -431,11 +431,53 @@ class TestPlans:
             statements.explain(shared.database, Subject("x", sql, (), None, (), None))
         assert statements.explain(shared.database, Subject("x", "SELECT $1::int", (), None, (), None))
 
-    def test_plans_change_nothing(self, shared: Data) -> None:
-        with pytest.raises(DatabaseError):
-            planned(shared, of_sql("DELETE FROM shop.orders"))
-        with pytest.raises(DatabaseError):
-            planned(shared, of_sql("SELECT setval('dashboard.version', 1)"))
+    def test_plans_change_nothing(self, many: Data, admin: Admin) -> None:
+        admin("CREATE SEQUENCE shop.numbers")
+        admin("GRANT ALL ON ALL TABLES IN SCHEMA shop TO daybook_reader")
+        admin("GRANT ALL ON SEQUENCE shop.numbers TO daybook_reader")
+        admin(
+            "CREATE FUNCTION shop.emptied() RETURNS int LANGUAGE plpgsql VOLATILE"
+            " AS 'BEGIN DELETE FROM shop.many; RETURN 1; END'"
+        )
+        for sql in (
+            "DELETE FROM shop.many",
+            "WITH gone AS (DELETE FROM shop.many RETURNING 1) SELECT count(*) FROM gone",
+            "SELECT shop.emptied()",
+            "SELECT setval('shop.numbers', 100)",
+            "SELECT nextval('shop.numbers')",
+            "SELECT * FROM shop.many FOR UPDATE",
+            "SELECT lo_create(0)",
+            "SELECT set_config('transaction_read_only', 'off', false), shop.emptied()",
+        ):
+            with pytest.raises(DatabaseError, match="read-only transaction"):
+                planned(many, of_sql(sql))
+        for sql in ("SELECT 1; DELETE FROM shop.many", "SELECT 1; COMMIT; DELETE FROM shop.many"):
+            with pytest.raises(DatabaseError, match="multiple commands"):
+                planned(many, of_sql(sql))
+        assert admin("SELECT count(*), (SELECT is_called FROM shop.numbers) FROM shop.many") == [
+            (20_000, False)
+        ]
+
+    def test_plans_leave_nothing_with_their_connection(self, many: Data) -> None:
+        asked = (
+            "SELECT pg_backend_pid() AS pid, current_user::text AS who, current_setting('work_mem') AS memory,"
+            " current_setting('statement_timeout') AS timeout"
+        )
+        with many.database.snapshot() as snapshot:
+            before = snapshot.frame(asked).row(0)
+        leaving = "set_config('work_mem', '99MB', false), set_config('role', 'none', false)"
+        planned(many, of_sql(f"SELECT {leaving}", ("work_mem", "77MB")))
+        with many.database.snapshot() as snapshot:
+            assert snapshot.frame(asked).row(0) == before
+
+    def test_statement_that_takes_too_long_is_planned_without_a_run(
+        self, shared: Data, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(statements.explaining, "MEASURED_SECONDS", 0.2)
+        verdicts, explained = planned(shared, of_sql("SELECT pg_sleep(30)"))
+        assert not explained.plan.is_measured
+        assert "It was stopped" in verdicts[0].advice
+        assert explained.plan.nodes
 
     @pytest.mark.parametrize("of", ["", "slow:1", "slow:x", "query:none", "statement:5", "statement:;"])
     def test_what_the_address_names_need_not_be_there(self, shared: Data, of: str) -> None:
@@ -443,14 +485,28 @@ class TestPlans:
             statements.subject(shared.database, of)
 
 
-def test_settings_of_a_query_hold_for_its_statement_alone(shared: Data) -> None:
+def test_settings_of_a_query_hold_for_its_statement_alone(
+    shared: Data, shared_url: str, settings: Settings
+) -> None:
     asked = replace(
-        query("SELECT current_setting('work_mem') AS had, current_setting('enable_nestloop') AS nested"),
+        query(
+            "SELECT pg_backend_pid() AS pid, current_setting('work_mem') AS had,"
+            " current_setting('enable_nestloop') AS nested"
+        ),
         settings=(("work_mem", "77MB"), ("enable_nestloop", "off")),
     )
-    assert shared.reading().answer(asked).rows.row(0) == ("77MB", "off")
-    plain = replace(asked, name="tests/plain", settings=())
-    assert shared.reading().answer(plain).rows.row(0) != ("77MB", "off")
+    with opening(settings) as opened:  # one connection, which all of this shares
+        alone = opened(shared_url, cache="memory")
+        tuned = alone.reading().answer(asked).rows.row(0)
+        assert tuned[1:] == ("77MB", "off")
+        plain = replace(asked, name="tests/plain", settings=())
+        pid, *had = alone.reading().answer(plain).rows.row(0)
+        assert pid == tuned[0]
+        assert had != ["77MB", "off"]
+        with pytest.raises(DatabaseError):
+            alone.reading().answer(replace(asked, sql=f"{asked.sql} WHERE 1 / 0 = 1"))
+        with alone.database.snapshot() as snapshot:
+            assert snapshot.frame(asked.sql).row(0) == (pid, *had)
     with shared.database.snapshot() as snapshot:
         assert snapshot.frame("SELECT current_setting('enable_nestloop') AS nested")["nested"][0] == "on"
 
