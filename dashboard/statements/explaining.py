@@ -19,6 +19,8 @@ MEASURED_SECONDS = 15
 """So long may a statement run to be measured; after that, its plan is shown without."""
 
 _NAME = re.compile(r"/\* ([\w/]+) \*/\s*$")
+# With a place for the constant, this is no SQL any more.
+_TYPED = re.compile(r"\b(interval|date|time(?:stamp)?(?:tz| with(?:out)? time zone)?)\s+(\$\d+)", re.I)
 _MADE = "explore/"  # in no file: their SQL is made for what somebody explores
 _LISTS = ("indexed", "varchars")
 _UNKNOWN = "Which parameters it is asked with is not known, so this is the plan for any, and it was not run."
@@ -207,5 +209,6 @@ def _of_counted(snapshot: Snapshot, number: str) -> Subject:
         )
         if not is_plannable:
             raise DatabaseError("This is a command, which has no plan.")
-        return Subject(made(text) or "A statement of somebody's", text, (), None, (), None)
+        sql = _TYPED.sub(r"\2::\1", text)
+        return Subject(made(text) or "A statement of somebody's", sql, (), None, (), None)
     raise ParameterError("PostgreSQL does not know this statement any more.")

@@ -116,7 +116,7 @@ class StatementLog:
     """The slow and failed statements of one process. Any thread may record, and none waits for the database."""
 
     def __init__(self, process: str, slow_seconds: float, clock: Callable[[], float] = time.time) -> None:
-        self.dropped = 0
+        self.dropped = self._told = 0
         self._process, self._slow_ms, self._clock = process, slow_seconds * 1_000, clock
         self._counting, self._flushing = threading.Lock(), threading.Lock()
         self._number = 0
@@ -192,6 +192,9 @@ class StatementLog:
                 with self._counting:
                     for _ in rows:
                         self._queue.popleft()
+                    lost, self._told = self.dropped - self._told, self.dropped
+                if lost:
+                    log.warning("%d slow or failed statements found no place until now, and are lost", lost)
             return len(rows)
 
 

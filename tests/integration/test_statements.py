@@ -26,7 +26,7 @@ from dashboard.errors import (
 from dashboard.notation import Notation
 from dashboard.settings import Settings
 from dashboard.statements import Period, Subject
-from tests.reads import Admin, opening, wait_until
+from tests.reads import Admin, administering, down, opening, wait_until
 
 NOTATION = Notation("en_US", "BRL")
 SLOW_SECONDS = 1.0
@@ -166,6 +166,27 @@ class TestSlowLog:
             assert row["wait_seconds"] >= 0.2
             assert "DASHBOARD_MAX_STATEMENTS" in told(data)[0].advice
 
+    def test_what_happens_while_the_database_is_away_is_written_once_it_is_back(
+        self,
+        data: Data,
+        server: str,
+        database_url: str,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        log = data.statistics.statements
+        monkeypatch.setattr(telemetry.statements, "MOST_QUEUED", 2)
+        with down(server, database_url):
+            for number in range(3):
+                log.record(query("SELECT 1"), (), number, 0.0, 1e6, "", None)
+            with pytest.raises(DatabaseUnavailable):
+                log.flush(data.database)
+        assert log.flush(data.database) == 2
+        assert log.dropped == 1
+        assert "1 slow or failed statements found no place" in caplog.messages[-1]
+        with administering(database_url) as again:
+            assert again("SELECT rows FROM dashboard.slow_statements ORDER BY number") == [(0,), (1,)]
+
     def test_log_is_bounded_in_rows_and_age(
         self, data: Data, admin: Admin, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -252,6 +273,19 @@ class TestCounters:
         _, explained = planned(data, f"statement:{row['queryid']}")
         assert not explained.plan.is_measured
         assert statements.subject(data.database, f"statement:{row['queryid']}").title == "explore/orders"
+
+    @pytest.mark.parametrize(
+        "constant",
+        ["interval '1 day'", "TIMESTAMP '2018-01-01' - time '1:00'", "timestamp with time zone '2018-01-01'"],
+    )
+    def test_constants_of_others_may_have_their_type_before_them(
+        self, data: Data, admin: Admin, constant: str
+    ) -> None:
+        admin(f"SELECT order_id, {constant} AS kept FROM shop.orders WHERE order_id IN ('a', 'b') LIMIT 5")
+        assert statements.take(data.database, pause_seconds=0)
+        found = "SELECT queryid FROM dashboard.statement_texts WHERE text LIKE 'SELECT order_id, %'"
+        [(number,)] = admin(found)
+        assert planned(data, f"statement:{number}")[1].plan.tables == ("shop.orders",)
 
     def test_passwords_in_commands_are_not_kept(self, data: Data, admin: Admin) -> None:
         role = f"visitor_{sa.make_url(str(data.database)).database}"
