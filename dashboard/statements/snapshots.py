@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dashboard.database import Database, Snapshot, Writer
 from dashboard.errors import DatabaseError
-from dashboard.parts import asked, own
+from dashboard.parts import asked, begin, own
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +158,7 @@ def take(database: Database, pause_seconds: float = PAUSE_SECONDS) -> bool:
     Raises DatabaseError.
     """
     with database.snapshot() as snapshot:
+        begin(snapshot)
         found = statistics(snapshot)
     if not found.is_there:
         return False

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -306,6 +307,20 @@ class TestCounters:
         admin("UPDATE dashboard.statement_texts SET text = 'to be' WHERE text LIKE 'CREATE ROLE visitor%'")
         assert statements.take(data.database, pause_seconds=0)
         assert not admin(of_commands)
+
+    def test_locked_tables_are_not_waited_for(self, database: Database, admin: Admin) -> None:
+        assert statements.take(database, pause_seconds=0)
+        admin("BEGIN")
+        admin("LOCK TABLE dashboard.statement_snapshots, dashboard.slow_statements")
+        began = time.monotonic()
+        found = statements.read(database)
+        assert time.monotonic() - began < 15  # five times half a second, where a statement may run for 30 s
+        assert [part.error for part in (found.slow, found.last, found.statistics, found.counted)].count(
+            None
+        ) == 0
+        admin("ROLLBACK")
+        verdicts = advice.statements(Now(found.now, NOTATION), found, SLOW_SECONDS)
+        assert verdicts[0].finding == "Which statements were slow can't be read."
 
     def test_without_the_extension_the_rest_lives(self, data: Data, admin: Admin) -> None:
         admin("DROP EXTENSION pg_stat_statements")
