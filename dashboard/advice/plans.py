@@ -167,12 +167,8 @@ def _kept(node: Node) -> float:
 
 
 def _columns(text: str, table: Table) -> list[str]:
-    """Columns that a condition compares, those for equality first: so an index finds the range within them."""
-    found = [
-        (column, sign) for column, sign in _PLAIN.findall(text) if sign not in ("<>", "~~", "IS NOT NULL")
-    ]
-    by_use = sorted(found, key=lambda one: one[1] != "=")
-    columns = list(dict.fromkeys(column for column, _ in by_use))
+    """Those for an index that would serve a condition; none if one that is there begins as it would."""
+    columns = statements.compared(text)
     return [] if columns and columns[0].strip('"') in table.indexed else columns
 
 

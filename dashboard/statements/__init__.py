@@ -11,7 +11,7 @@ from dashboard.database import Database, Snapshot
 from dashboard.demand import restored_values
 from dashboard.errors import DatabaseError
 from dashboard.parts import Part, asked, begin, part
-from dashboard.statements.conditions import Wrapped, wrapped
+from dashboard.statements.conditions import Wrapped, compared, wrapped
 from dashboard.statements.explaining import (
     MEASURED_SECONDS,
     Explained,
@@ -46,6 +46,7 @@ __all__ = [
     "Subject",
     "Table",
     "Wrapped",
+    "compared",
     "explain",
     "named",
     "ordered",

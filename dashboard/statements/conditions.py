@@ -8,7 +8,8 @@ from sqlglot import exp, parse_one
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 
-_COMPARISONS = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.ILike, exp.In)
+_RANGES = (exp.GT, exp.GTE, exp.LT, exp.LTE)
+_COMPARISONS = (exp.EQ, *_RANGES, exp.Like, exp.ILike, exp.In)
 # What EXPLAIN writes for the value of a subquery is no SQL.
 _OF_SUBQUERY = re.compile(r"\((?:hashed )?(?:SubPlan|InitPlan) \d+\)(?:\.col\d+)?|\$\d+")
 
@@ -23,22 +24,58 @@ class Wrapped(NamedTuple):
 
 def wrapped(text: str) -> list[Wrapped]:
     """The columns that a condition compares with something known only within an expression, each once."""
-    try:
-        tree = parse_one(_OF_SUBQUERY.sub("NULL", text), dialect=Postgres)
-    except (SqlglotError, RecursionError):
+    if (tree := _tree(text)) is None:
         return []
     return list(dict.fromkeys(one for node in tree.find_all(*_COMPARISONS) for one in _wrapped(node)))
+
+
+def compared(text: str) -> list[str]:
+    """The columns that all rows have to pass by themselves, each once: those compared for equality, then for a range.
+
+    In this order, an index finds the range within what is equal.
+    """
+    if (tree := _tree(text)) is None:
+        return []
+    whole = tree.unnest()
+    conditions = [one.unnest() for one in whole.flatten()] if isinstance(whole, exp.And) else [whole]
+    equal = [name for one in conditions if _is_equality(one) for name in _sides(one)]
+    ranged = [name for one in conditions if isinstance(one, _RANGES) for name in _sides(one)]
+    return list(dict.fromkeys(equal + ranged))
+
+
+def _tree(text: str) -> exp.Expr | None:
+    try:
+        return parse_one(_OF_SUBQUERY.sub("NULL", text), dialect=Postgres)
+    except (SqlglotError, RecursionError):
+        return None
+
+
+def _is_equality(node: exp.Expr) -> bool:
+    is_null = isinstance(node, exp.Is) and isinstance(node.expression, exp.Null)
+    return (is_null or isinstance(node, exp.EQ | exp.In)) and not node.args.get("negate")
+
+
+def _sides(node: exp.Expr) -> Iterator[str]:
+    """The column that is compared with something known; one that is compared as text stands for itself."""
+    if len(list(node.find_all(exp.Column))) != 1:
+        return
+    for side in (node.this, node.expression):
+        one = side.unnest() if side else None
+        if isinstance(one, exp.Cast) and one.is_type("text"):
+            one = one.this.unnest()
+        if isinstance(one, exp.Column):
+            yield one.this.sql(Postgres)
 
 
 def _wrapped(node: exp.Expr) -> Iterator[Wrapped]:
     sides = [node.this, node.expression] if isinstance(node, exp.Binary) else [node.this]
     for side in sides:
-        compared = side.unnest()
-        columns = {column.this.sql(Postgres) for column in compared.find_all(exp.Column)}
+        inside = side.unnest()
+        columns = {column.this.sql(Postgres) for column in inside.find_all(exp.Column)}
         are_known = not any(other.find(exp.Column) for other in node.iter_expressions() if other is not side)
-        if len(columns) == 1 and are_known and not isinstance(compared, exp.Column):
-            is_plain = isinstance(compared, exp.Cast) and isinstance(compared.this.unnest(), exp.Column)
-            yield Wrapped(columns.pop(), _what(compared), is_plain and compared.is_type("text"))
+        if len(columns) == 1 and are_known and not isinstance(inside, exp.Column):
+            is_plain = isinstance(inside, exp.Cast) and isinstance(inside.this.unnest(), exp.Column)
+            yield Wrapped(columns.pop(), _what(inside), is_plain and inside.is_type("text"))
 
 
 def _what(side: exp.Expr) -> str:

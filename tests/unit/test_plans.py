@@ -119,6 +119,10 @@ class TestAdvice:
             ("(orders.kind = 'rare'::text)", "kind"),
             ("((orders.id > 10) AND ((orders.kind)::text = 'rare'::text))", "kind, id"),
             ('("Kind" IS NULL)', '"Kind"'),
+            ("(orders.kind = ANY ('{a,b}'::text[]))", "kind"),
+            ("((orders.id > 10) AND (orders.id <= 20) AND (orders.kind IS NULL))", "kind, id"),
+            ("((orders.a = 1) AND ((orders.b = 2) OR (orders.c = 3)))", "a"),
+            ("((10 < orders.id) AND (NOT (hashed SubPlan 1)))", "id"),
         ],
     )
     def test_selective_scan_wants_an_index(self, filter: str, columns: str) -> None:
@@ -131,6 +135,11 @@ class TestAdvice:
             ("(orders.kind = 'a'::text)", 500),
             ("(orders.at > '2017-01-01'::date)", 50_000),
             ("(orders.kind <> 'a'::text)", 50_000),
+            ("(orders.sent > orders.promised)", 50_000),
+            ("((orders.kind = 'a'::text) OR (orders.id = 1))", 50_000),
+            ("((orders.sent)::date = '2018-01-01'::date)", 50_000),
+            ("(orders.kind IS NOT NULL)", 50_000),
+            ("(orders.kind ~~ '%a%'::text)", 50_000),
         ],
     )
     def test_few_rows_an_index_that_is_there_and_differences_want_none(
