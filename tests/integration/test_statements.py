@@ -1,17 +1,23 @@
 """Troubles of statements, each made for real, and what the operators are told of them."""
 
+import asyncio
 import logging
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import sqlalchemy as sa
+from starlette.applications import Starlette
 
 from dashboard import advice, statements, telemetry
 from dashboard.advice import Level, Now, Verdict
@@ -24,10 +30,14 @@ from dashboard.errors import (
     ParameterError,
     StatementTimeout,
 )
+from dashboard.jobs import queue
 from dashboard.notation import Notation
+from dashboard.server.endpoints import Endpoints, Timed
+from dashboard.server.exports import Exports
 from dashboard.settings import Settings
 from dashboard.statements import Period, Subject
-from tests.reads import Admin, administering, down, opening, wait_until
+from dashboard.telemetry import Traffic
+from tests.reads import Admin, administering, down, opening, order, refresh, wait_until
 
 NOTATION = Notation("en_US", "BRL")
 SLOW_SECONDS = 1.0
@@ -208,6 +218,46 @@ class TestSlowLog:
         monkeypatch.setattr(telemetry.statements, "MOST_ROWS", 2)
         telemetry.prune(data.database)
         assert admin("SELECT count(*) FROM dashboard.slow_statements") == [(1,)]
+
+
+class TestWhoAsked:
+    """Pages are in tests/pages."""
+
+    ASKERS = "SELECT DISTINCT asker FROM dashboard.slow_statements WHERE query = '{}'"
+
+    def test_command(self, database_url: str, admin: Admin, tmp_path: Path) -> None:
+        chosen = {"DATABASE_URL": database_url, "DASHBOARD_SLOW_STATEMENT_SECONDS": "0.000001"}
+        subprocess.run(
+            [sys.executable, "-m", "dashboard", "query", DAILY],
+            env=os.environ | chosen | {"DASHBOARD_DATA_DIR": str(tmp_path)},
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+        assert admin(self.ASKERS.format(DAILY)) == [("command query",)]
+
+    def test_job_and_endpoint(
+        self, database: Database, database_url: str, admin: Admin, settings: Settings
+    ) -> None:
+        order(admin, date(2018, 1, 1), 10)
+        refresh(database)
+        with opening(settings) as opened:
+            data = opened(database_url, slow_statement_seconds=1e-6, cache="memory")
+            queue._run("warm_up", lambda work: work.data.frame(DAILY), data, settings, {}, Cancellation())
+            routes = Exports(data).routes()
+            timed = Timed(Starlette(routes=routes), Endpoints(routes), Traffic())
+
+            async def exported() -> int:
+                async with httpx.AsyncClient(
+                    transport=httpx.ASGITransport(timed), base_url="http://x"
+                ) as client:
+                    return (await client.get("/export/orders.csv?range=2018-01")).status_code
+
+            with ThreadPoolExecutor(1) as pool:  # this thread may have Playwright's event loop
+                assert pool.submit(asyncio.run, exported()).result() == 200
+            data.statistics.statements.flush(database)
+        assert admin(self.ASKERS.format(DAILY)) == [("job warm_up",)]
+        assert admin(self.ASKERS.format("explore/orders_behind")) == [("GET /export/orders.{kind}",)]
 
 
 class TestCounters:
