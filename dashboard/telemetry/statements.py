@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 MOST_QUEUED = 1_000
 MOST_ROWS = 20_000  # in the table; the oldest go first
+MOST_UNAVAILABLE = 2_000  # of those: an outage fails every read, and shall not push out what was slow
 SLOW_RETENTION_DAYS = 30
 MOST_CHARACTERS = 20_000  # of the SQL of a statement that is in no file, and of an error
 
@@ -40,6 +41,10 @@ _PRUNE = """
 DELETE FROM dashboard.slow_statements
 WHERE finished_at < now() - %(days)s * interval '1 day'
    OR statement_id <= (SELECT max(statement_id) FROM dashboard.slow_statements) - %(most)s
+   OR outcome = 'unavailable' AND statement_id <= (
+        SELECT statement_id FROM dashboard.slow_statements WHERE outcome = 'unavailable'
+        ORDER BY statement_id DESC OFFSET %(most_unavailable)s LIMIT 1
+   )
 """
 _OUTCOMES: tuple[tuple[type[BaseException], str], ...] = (
     (StatementTimeout, "timed out"),
@@ -199,8 +204,12 @@ class StatementLog:
 
 
 def prune(writer: Writer) -> None:
-    """Delete slow statements that are older than ``SLOW_RETENTION_DAYS``, or have ``MOST_ROWS`` newer ones."""
-    writer.execute(_PRUNE, {"days": SLOW_RETENTION_DAYS, "most": MOST_ROWS})
+    """Delete slow statements that are older than ``SLOW_RETENTION_DAYS``, or have ``MOST_ROWS`` newer ones.
+
+    So are those of outages that have ``MOST_UNAVAILABLE`` newer ones.
+    """
+    bounds = {"days": SLOW_RETENTION_DAYS, "most": MOST_ROWS, "most_unavailable": MOST_UNAVAILABLE}
+    writer.execute(_PRUNE, bounds)
 
 
 def _outcome(error: BaseException | None) -> str:

@@ -219,6 +219,19 @@ class TestSlowLog:
         telemetry.prune(data.database)
         assert admin("SELECT count(*) FROM dashboard.slow_statements") == [(1,)]
 
+    def test_outages_do_not_push_out_what_was_slow(
+        self, data: Data, admin: Admin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = data.statistics.statements
+        log.record(query("SELECT 1"), (), 1, 0.0, 1e6, "", None)
+        for number in range(3):
+            log.record(query("SELECT 1"), (), number, 1.0, 0.0, "", DatabaseUnavailable("away"))
+        log.flush(data.database)
+        monkeypatch.setattr(telemetry.statements, "MOST_UNAVAILABLE", 2)
+        telemetry.prune(data.database)
+        rows = "SELECT outcome, rows FROM dashboard.slow_statements ORDER BY statement_id"
+        assert admin(rows) == [("answered", 1), ("unavailable", 1), ("unavailable", 2)]
+
 
 class TestWhoAsked:
     """Pages are in tests/pages."""
