@@ -14,6 +14,7 @@ MUCH_SPILLED_BYTES = 10_000_000
 """Worth a word, if statements wrote so much into temporary files."""
 
 _MOSTLY = 0.5
+_SHOWN_CHARACTERS = 300
 _ORDER = (Level.BAD, Level.WARNING, Level.NOTE, Level.GOOD)
 _PERIODS = {1: "the last hour", 24: "the last 24 hours"}
 
@@ -30,7 +31,7 @@ def statements(now: Now, told: Statements, slow_seconds: float) -> list[Verdict]
     if (counted := told.counted.otherwise(None)) is not None:
         found.extend(_of_counts(now, counted))
         if told.trouble is not None:
-            finding = "What statements cost can't be written down, so the counts below are not the newest."
+            finding = "What statements cost can't be written down, so the counts are not the newest."
             found.append(Verdict(Level.NOTE, finding, str(told.trouble)))
     if told.slow.error:
         found.append(Verdict(Level.NOTE, "Which statements were slow can't be read.", str(told.slow.error)))
@@ -128,14 +129,16 @@ def _failing(now: Now, row: dict[str, Any], during: str) -> Verdict:
     finding = f"{row['query']} failed {times} in {during}, last {now.ago(row['last_at'])}."
     if row["timed_out"] * 2 > row["failed"]:
         limit = variable("statement_timeout_seconds")
-        advice = f"It ran into a timeout: look at its plan below before you raise `{limit}`."
+        advice = (
+            f"It ran into a timeout: look at its plan, on the page Slow queries, before you raise `{limit}`."
+        )
     elif row["unavailable"] * 2 > row["failed"]:
         advice = (
             "PostgreSQL could not be reached, or there was no place for the statement. If PostgreSQL was up, raise "
-            f"`{variable('max_statements')}`, or find what holds the places: the slowest queries below."
+            f"`{variable('max_statements')}`, or find what holds the places: the slowest queries."
         )
     else:
-        advice = "What PostgreSQL said stands below."
+        advice = f"What was said last: {row['error'][:_SHOWN_CHARACTERS]}"
     return Verdict(Level.BAD, finding, advice)
 
 
@@ -154,7 +157,9 @@ def _slow(now: Now, row: dict[str, Any], during: str, slow_seconds: float) -> Ve
             f"or raise `{variable('max_statements')}` if PostgreSQL has cores to spare."
         )
     else:
-        advice = "It ran for most of that: have its plan measured below, which tells where the time goes."
+        advice = (
+            "It ran for most of that: have its plan measured on the page Slow queries, to see where it goes."
+        )
     return Verdict(Level.WARNING, finding, advice)
 
 

@@ -157,6 +157,8 @@ class TestSlowLog:
     def test_failures_are_told_whatever_they_took(self, data: Data) -> None:
         with pytest.raises(DatabaseError):
             ask(data, query("SELECT 1 / 0 AS one"))
+        verdict = told(data)[0]
+        assert "What was said last: PostgreSQL refused a statement: division by zero" in verdict.advice
         with pytest.raises(StatementTimeout):
             ask(data, query("SELECT 1 AS one FROM pg_sleep(60)"))
         outcomes = read(data).last.get()

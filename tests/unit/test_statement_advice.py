@@ -24,7 +24,7 @@ COUNTED = Counted(NO_ROWS, MOMENT - timedelta(hours=1), MOMENT, (), 0, 0, pl.Dat
 def slow(**chosen: Any) -> dict[str, Any]:
     facts = {"slow": 12, "failed": 0, "timed_out": 0, "unavailable": 0, "longest_seconds": 1.5}
     told = {"asker": "page /sales", "wait_seconds": 1.0, "run_seconds": 14.0, "last_at": MOMENT}
-    return {"query": "business/x"} | facts | told | chosen
+    return {"query": "business/x", "error": None} | facts | told | chosen
 
 
 def told(*rows: dict[str, Any], **chosen: Any) -> list[Verdict]:
@@ -60,10 +60,10 @@ def test_running_and_waiting_are_told_apart() -> None:
     [
         ({"timed_out": 3}, "`DASHBOARD_STATEMENT_TIMEOUT_SECONDS`"),
         ({"unavailable": 3}, "`DASHBOARD_MAX_STATEMENTS`"),
-        ({}, "What PostgreSQL said stands below."),
+        ({"error": "No column x."}, "What was said last: No column x."),
     ],
 )
-def test_failures_come_first_and_say_why(why: dict[str, int], said: str) -> None:
+def test_failures_come_first_and_say_why(why: dict[str, Any], said: str) -> None:
     bad, *others = told(slow(query="a"), slow(query="b", slow=0, failed=3, **why))
     assert (bad.level, len(others)) == (Level.BAD, 1)
     assert bad.finding == "b failed 3 times in the last 24 hours, last just now."
