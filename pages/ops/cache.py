@@ -184,6 +184,7 @@ def actions(tags: list[str]) -> None:
 
 
 minutes = SPANS[filters.asked("past", list(SPANS))]
+app.while_waiting()  # what is looked at may be slow
 state = cache_state.read(app.process_data(), minutes)
 now = advice.Now(state.now, app.notation())
 traffic = state.traffic.otherwise(None)

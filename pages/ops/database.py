@@ -106,6 +106,7 @@ def wanted(one: Candidate) -> None:
     )
 
 
+app.while_waiting()  # what is looked at may be slow
 state = None
 with ui.guarded():
     state = database_state.read(app.process_data().database)

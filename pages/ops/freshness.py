@@ -86,6 +86,7 @@ def card(view: ViewState, now: advice.Now, nightly_at: datetime) -> None:
 
 
 status = filters.asked("status", (ALL, *STATUSES))
+app.while_waiting()  # what is looked at may be slow
 found = None
 with ui.guarded():
     found = freshness.read(app.process_data().database, STATUSES if status == ALL else (status,))

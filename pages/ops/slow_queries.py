@@ -149,6 +149,7 @@ def plan_of(subject: Subject) -> None:
 
 
 query = st.query_params.get("query", "")
+app.while_waiting()  # what is looked at may be slow
 found = None
 with st.container(horizontal=True, vertical_alignment="center"):
     period = chosen()

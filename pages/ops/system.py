@@ -55,6 +55,7 @@ def card(told: Process, now: advice.Now) -> None:
             ui.facts(advice.process_facts(now, told))
 
 
+app.while_waiting()  # what is looked at may be slow
 found = None
 with ui.guarded():
     found = system_state.read(app.process_data().database)

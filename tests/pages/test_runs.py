@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event, local
+from threading import Event, Semaphore, local
 from typing import Any
 
 import psycopg
@@ -21,9 +21,11 @@ from streamlit.testing.v1 import AppTest
 from websockets.sync.client import ClientConnection, connect
 
 from dashboard import app
+from dashboard.database import Database
 from dashboard.errors import DataMoved
 from dashboard.server import MAIN
 from dashboard.settings import ROOT
+from tests.pages.conftest import OpenPage, Show
 from tests.servers import wait_until
 
 SERVE = [
@@ -359,6 +361,27 @@ class TestTurns:
         wait_until(lambda: len(self.inside) == 4, "four wait at once")
         begin(2)
         wait_until(lambda: len(self.inside) == 6, "two compute besides")
+
+    @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "pages" / "ops").glob("*.py")))
+    def test_who_looks_after_the_program_keeps_no_reader_waiting(
+        self, name: str, open_page: OpenPage, show: Show, shop_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        show(shop_url)
+        open_page(name)
+        turns, taken = Semaphore(1), list[bool]()
+        monkeypatch.setattr(app, "_turns", turns)
+        snapshot = Database.snapshot
+
+        def noted(*arguments: Any) -> Any:
+            taken.append(not turns.acquire(blocking=False))
+            if not taken[-1]:
+                turns.release()
+            return snapshot(*arguments)
+
+        monkeypatch.setattr(Database, "snapshot", noted)
+        assert not open_page(name).exception
+        assert taken
+        assert not any(taken)
 
     def test_a_page_that_fails_gives_its_turn_back(self, begin: Callable[..., None]) -> None:
         self.is_enough.set()
