@@ -13,7 +13,7 @@ from dashboard.catalogue.query import TTL_CLASSES
 from dashboard.database import Snapshot
 from dashboard.parts import asked
 from dashboard.settings import Settings
-from dashboard.telemetry import RECORDED_ROWS, unpacked
+from dashboard.telemetry import RECORDED_ROWS, Block, unpacked
 
 _MINUTE, _HOUR = 60.0, 3_600.0
 LIFETIMES_SECONDS = (15 * _MINUTE, 30 * _MINUTE, _HOUR, 2 * _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR)
@@ -56,13 +56,13 @@ class WhatIf:
 
 
 def recorded(snapshot: Snapshot) -> list[Read]:
-    """The recorded reads, in order. Raises DatabaseError."""
+    """The recorded reads, in order, but those that another program wrote in a way of its own. Raises DatabaseError."""
     rows = asked(snapshot, "ops/recorded_reads", number=RECORDED_ROWS)
-    known = {text: unpacked(bytes.fromhex(text)) for text in rows["blocks"].unique()}
+    known = {text: blocks for text in rows["blocks"].unique() if (blocks := _blocks(text)) is not None}
     return [
         Read(at, process, bytes.fromhex(name), ttl_class, is_fresh, reads, database_ms, known[blocks])
         for at, process, name, ttl_class, is_fresh, reads, database_ms, blocks in rows.iter_rows()
-        if ttl_class in TTL_CLASSES
+        if ttl_class in TTL_CLASSES and blocks in known
     ]
 
 
@@ -83,6 +83,13 @@ def what_if(reads: Sequence[Read], as_set: Rules) -> WhatIf | None:
             _last.update(of=of, told=_replayed(reads, as_set))
         told: WhatIf = _last["told"]
     return told
+
+
+def _blocks(text: str) -> tuple[Block, ...] | None:
+    try:
+        return unpacked(bytes.fromhex(text))
+    except ValueError:
+        return None
 
 
 _replaying = threading.Lock()

@@ -167,6 +167,15 @@ class TestRecord:
         assert told is not None
         assert (told.as_set.reads, told.as_set.hits, told.as_set.computed) == (3, 2, 2)
 
+    def test_what_another_program_wrote_in_its_own_way_is_left_out(self, data: Data, admin: Admin) -> None:
+        data.frame(DAILY, MARCH)
+        data.frame("business/data_span")
+        flush(data)
+        admin(f"UPDATE dashboard.recorded_reads SET blocks = '\\x05aa' WHERE query = '{DAILY}'")
+        told = cache_state.read(data).what_if.get()
+        assert told is not None
+        assert told.questions == 1
+
     def test_a_write_whose_commit_was_not_confirmed_counts_once(self, data: Data, admin: Admin) -> None:
         data.frame(DAILY, MARCH)
         recording = data.statistics.recording
