@@ -80,18 +80,16 @@ class RedisStore:
         nodes = _nodes(self._shared.get().client)
         try:
             memory = {name: node.info("memory") for name, node in nodes.items()}
-            entries = sum(node.dbsize() for node in nodes.values())
-            server = next(iter(nodes.values())).info("server")
-        except ResponseError:
-            return None  # hosted servers may forbid the question
-        limits = [of_node["maxmemory"] for of_node in memory.values()]
-        return Usage(
-            entries=entries,
-            size_bytes=sum(of_node["used_memory"] for of_node in memory.values()),
-            max_bytes=sum(limits) if all(limits) else None,
-            advice=advice(memory, self._max_bytes),
-            version=_version(server),
-        )
+            limits = [of_node["maxmemory"] for of_node in memory.values()]
+            return Usage(
+                entries=sum(node.dbsize() for node in nodes.values()),
+                size_bytes=sum(of_node["used_memory"] for of_node in memory.values()),
+                max_bytes=sum(limits) if all(limits) else None,
+                advice=advice(memory, self._max_bytes),
+                version=_version(next(iter(nodes.values())).info("server")),
+            )
+        except (ResponseError, KeyError):
+            return None  # hosted servers may forbid the question, and those that are like Redis tell less
 
     def inspect(self, budget_seconds: float) -> Inspection:
         return Inspecting(_nodes(self._shared.get().client), budget_seconds).inspection()

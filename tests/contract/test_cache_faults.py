@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from redis import Redis
 
 from dashboard.cache import Backend, Key, Miss, Reason, Value, key, latest
 from dashboard.cache.disk import DiskStore
@@ -625,4 +626,17 @@ def test_an_operator_without_the_right_to_ask_for_sizes_still_has_a_cache(
     store(cache, KEY)
     assert (cache.stats().size_bytes, cache.stats().advice) == (None, None)
     assert cache.stats().is_available
+    assert hit(cache, KEY).version == 7
+
+
+def test_a_server_that_is_like_redis_and_tells_less_is_a_cache_all_the_same(
+    open_redis: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Redis, "info", lambda *_: {"used_memory": 1})
+    cache = open_redis(redis_retry_seconds=NEVER)
+    store(cache, KEY)
+    assert (cache.stats().size_bytes, cache.stats().faults) == (None, {})
+    told = cache.inspect(NEVER)
+    assert told is not None
+    assert (told.servers[0].policy, told.seen) == (None, 2)
     assert hit(cache, KEY).version == 7
