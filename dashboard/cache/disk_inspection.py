@@ -10,7 +10,7 @@ from dashboard.cache.inspection import Entry, Inspection, Tally
 from dashboard.cache.value import FORMAT
 
 _NAME = re.compile(rf"{FORMAT}:(.+):[0-9a-f]{{32}}:(\d+|latest)(:lock)?")
-_BATCH = 2_000  # rows
+_BATCH = 200  # rows: each may be a page to be fetched from a slow disk
 # The length of a value stands at its beginning: the pages that it fills are not read.
 _ROWS = "SELECT key, length(value), store_time, expire_time FROM Cache WHERE raw = 1 AND typeof(key) = 'text'"
 

@@ -34,13 +34,14 @@ class Inspecting:
     def inspection(self) -> Inspection:
         servers = [self._server(name, node) for name, node in self._nodes.items()]
         slow = [one for name, node in self._nodes.items() for one in self._slow(name, node)]
-        for node in self._nodes.values():
-            self._scan(node)
+        for left, node in zip(range(len(self._nodes), 0, -1), self._nodes.values(), strict=True):
+            now = time.monotonic()
+            self._scan(node, now + (self._deadline - now) / left)  # what one leaves over is the others'
         return Inspection(
             servers=tuple(servers),
             slow=tuple(sorted(slow, key=lambda one: -one.milliseconds)[:_SLOWEST]),
             tags=self._tally.tags,
-            biggest=tuple(map(self._dated, self._tally.biggest)),
+            biggest=self._dated(self._tally.biggest),
             seen=self._tally.seen,
             is_complete=self._is_complete,
             gaps=tuple(self._gaps),
@@ -89,9 +90,9 @@ class Inspecting:
             )
         return found
 
-    def _scan(self, node: Any) -> None:
+    def _scan(self, node: Any, deadline: float) -> None:
         cursor: Any = 0
-        while time.monotonic() < self._deadline:
+        while time.monotonic() < deadline:
             answer = self._asked("SCAN", lambda at=cursor: node.scan(at, f"{_PREFIX}*", _BATCH))  # type: ignore[misc]
             if answer is None:
                 self._is_complete = False
@@ -125,12 +126,17 @@ class Inspecting:
                 return [_number(one) or 0 for one in told]
         return [0] * len(names)
 
-    def _dated(self, one: Entry) -> Entry:
-        """With the time that it has left."""
-        node = self._clients.get(one)
-        left = self._asked("PTTL", lambda: node.pttl(one.name)) if node is not None else None
-        milliseconds = _number(left)
-        return one._replace(ends_seconds=milliseconds / 1_000 if milliseconds and milliseconds > 0 else None)
+    def _dated(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """With the time that each has left."""
+        left: dict[Entry, int] = {}
+        for node in self._nodes.values():
+            of_node = [one for one in entries if self._clients[one] is node]
+            commands = [("PTTL", one.name) for one in of_node]
+            told = self._asked("PTTL", lambda node=node, commands=commands: _each(node, commands))  # type: ignore[misc]
+            left.update((one, _number(number) or 0) for one, number in zip(of_node, told or (), strict=False))
+        return tuple(
+            one._replace(ends_seconds=left[one] / 1_000 if left.get(one, 0) > 0 else None) for one in entries
+        )
 
 
 def _each(node: Any, commands: Sequence[tuple[str, ...]]) -> list[Any]:

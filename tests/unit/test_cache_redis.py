@@ -1,8 +1,12 @@
-"""What operators are told of a Redis that is not set up as a cache."""
+"""What operators are told of a Redis that is not set up as a cache, and of one that has more than can be looked at."""
+
+from typing import Any
 
 import pytest
 
-from dashboard.cache.redis import advice
+from dashboard.cache import key
+from dashboard.cache.redis import _name, advice
+from dashboard.cache.redis_inspection import Inspecting
 
 TWO_GB = 2_000_000_000
 
@@ -38,3 +42,41 @@ def test_nodes_of_a_cluster_are_named_and_share_the_room() -> None:
     assert "a:1, c:3: no maxmemory" in told
     assert "b:2" not in told
     assert "CONFIG SET maxmemory 1000;" in told
+
+
+class Node:
+    """Has some names, or more than anybody could look at."""
+
+    def __init__(self, *names: str, is_endless: bool = False) -> None:
+        self._names, self._cursor = [*names], int(is_endless)
+        self._asked = 0
+
+    def info(self) -> dict[str, object]:
+        return {}
+
+    def ping(self) -> bool:
+        return True
+
+    def slowlog_get(self, number: int) -> list[Any]:  # noqa: ARG002 - the client's
+        return []
+
+    def scan(self, at: int, match: str, count: int) -> tuple[int, list[str]]:  # noqa: ARG002 - the client's
+        return self._cursor, self._names
+
+    def pipeline(self, *, transaction: bool) -> "Node":  # noqa: ARG002 - the client's
+        return self
+
+    def execute_command(self, *_: str) -> None:
+        self._asked += 1
+
+    def execute(self) -> list[int]:
+        asked, self._asked = self._asked, 0
+        return [100] * asked
+
+
+def test_each_node_of_a_cluster_has_its_part_of_the_time() -> None:
+    nodes = {"a": Node(is_endless=True), "b": Node(is_endless=True), "c": Node(_name(key("business/c")))}
+    told = Inspecting(nodes, 0.05).inspection()
+    assert [(use.tag, use.entries) for use in told.tags] == [("business/c", 1)]
+    assert [one.ends_seconds for one in told.biggest] == [0.1]
+    assert not told.is_complete
