@@ -52,9 +52,9 @@ def _of_levels(now: Now, state: CacheState) -> Iterator[Verdict]:
         if not level.stats.is_available:
             yield _unavailable(now, level)
         for server in level.inspection.servers if level.inspection else ():
-            yield from _careless(now, level, server)
-        if refused := level.stats.faults.get("StoreFull"):
-            yield _refused(now, level, refused)
+            yield from _careless(now, server, is_refusing=_is_refusing(state, level))
+        if _is_refusing(state, level):
+            yield _refused(now, level)
 
 
 def _unavailable(now: Now, level: CacheLevel) -> Verdict:
@@ -70,10 +70,16 @@ def _unavailable(now: Now, level: CacheLevel) -> Verdict:
     )
 
 
-def _careless(now: Now, level: CacheLevel, server: Server) -> Iterator[Verdict]:
+def _is_refusing(state: CacheState, level: CacheLevel) -> bool:
+    """Whether the last fault in the range is that there was no room: one that goes on is soon the last again."""
+    fault = level.stats.last_fault
+    return fault is not None and fault.kind == "StoreFull" and fault.at >= state.since
+
+
+def _careless(now: Now, server: Server, *, is_refusing: bool) -> Iterator[Verdict]:
     """How a server makes room, or doesn't."""
     if server.policy == "noeviction":
-        is_full = (server.used_share or 0.0) >= FULL_SHARE or "StoreFull" in level.stats.faults
+        is_full = (server.used_share or 0.0) >= FULL_SHARE or is_refusing
         full = (
             f", and has taken {now.notation.size(server.size_bytes)} of {now.notation.size(server.max_bytes)}"
             if server.max_bytes and server.size_bytes
@@ -93,10 +99,13 @@ def _careless(now: Now, level: CacheLevel, server: Server) -> Iterator[Verdict]:
         )
 
 
-def _refused(now: Now, level: CacheLevel, times: int) -> Verdict:
+def _refused(now: Now, level: CacheLevel) -> Verdict:
+    fault = level.stats.last_fault
+    times = now.counted(level.stats.faults.get("StoreFull", 0), "write")
     return Verdict(
         Level.WARNING,
-        f"{_called(level.name)} had no room for answers of this process: {now.counted(times, 'write')} refused.",
+        f"{_called(level.name)} had no room for answers of this process: {times} refused, "
+        f"the last {now.ago(fault and fault.at)}.",
         f"{_room(now, level)}.",
     )
 

@@ -39,10 +39,11 @@ class Locks(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What went wrong with a store last, and when, with a time zone."""
+    """What went wrong with a store last, and when, with a time zone; ``kind`` is the name of the error."""
 
     at: datetime
     problem: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,9 +255,10 @@ class StoreCache:
             log.warning("The cache (%s) failed, going on without it: %r", self.name, error)
 
     def _count_fault(self, error: Exception) -> None:
+        kind = type(error).__name__
         with self._counting:
-            self._counts.faults[type(error).__name__] += 1
-            self._last_fault = Fault(datetime.now(UTC), str(error) or type(error).__name__)
+            self._counts.faults[kind] += 1
+            self._last_fault = Fault(datetime.now(UTC), str(error) or kind, kind)
 
     def _count_found(self, found: list[Value | Miss]) -> None:
         with self._counting:

@@ -161,6 +161,21 @@ def test_a_server_that_makes_no_room(used: float, found: Level) -> None:
     assert "`CONFIG SET maxmemory-policy allkeys-lru`" in verdict.advice
 
 
+@pytest.mark.parametrize("policy", ["noeviction", "allkeys-lru"])
+def test_refusals_are_told_while_they_are_new(policy: str) -> None:
+    server = Server("Redis", policy=policy, size_bytes=500_000, max_bytes=1_000_000)
+
+    def told(minutes: int, kind: str = "StoreFull") -> list[str]:
+        fault = Fault(MOMENT - timedelta(minutes=minutes), "no room", kind)
+        below = level("redis", server, faults={"StoreFull": 4}, last_fault=fault)
+        return [f"{one.level}: {one.finding}" for one in cache(NOW, state(below=below))]
+
+    refused = "warning: Redis had no room for answers of this process: 4 writes refused, the last 30 min ago."
+    assert refused in told(30)
+    assert refused not in told(30, "TimeoutError")
+    assert not any("refused, the last" in one or one.startswith("bad") for one in told(90))
+
+
 def test_a_server_without_a_bound() -> None:
     server = Server("Redis", policy="allkeys-lru", size_bytes=1_000, max_bytes=None)
     assert "no maxmemory" in only(cache(NOW, state(below=level("redis", server)))).finding
