@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any, Literal, TypeAlias
 
-from dashboard.catalogue import catalogue
 from dashboard.database import Database, Writer
 from dashboard.errors import DatabaseError, DatabaseUnavailable
+from dashboard.parts import asked, begin
 from dashboard.settings import Settings
 from dashboard.telemetry.identity import library_versions, program_version
 from dashboard.telemetry.timings import Labels, Timing
@@ -91,8 +91,8 @@ class Heart:
         """Read what metrics tell of the database. Raises DatabaseError."""
         found: dict[str, dict[str, float]] = {}
         with self._database.snapshot() as snapshot:
-            snapshot.frame(_QUICKLY)
-            for what, name, value in snapshot.frame(catalogue()["ops/shared_figures"].sql).iter_rows():
+            begin(snapshot)
+            for what, name, value in asked(snapshot, "ops/shared_figures").iter_rows():
                 found.setdefault(what, {})[name] = value
         self._traffic.figures = found
 
