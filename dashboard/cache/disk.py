@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import diskcache
 from diskcache.core import DBNAME, MODE_RAW
 
 from dashboard.cache.disk_inspection import inspected
-from dashboard.cache.inspection import Inspection
+from dashboard.cache.inspection import Inspection, Server
 from dashboard.cache.key import Key
 from dashboard.cache.shared import Shared
 from dashboard.cache.store import Item, Stored, StoreFull, Usage
@@ -51,6 +52,15 @@ _TOUCH = "UPDATE Cache SET access_time = ? WHERE raw = 1 AND key = ?"
 _DELETE = "DELETE FROM Cache WHERE rowid IN (SELECT rowid FROM Cache {} LIMIT ?)"
 _DELETE_OVER = _DELETE.format("WHERE expire_time < ? ORDER BY expire_time")
 _DELETE_UNUSED = _DELETE.format("ORDER BY access_time")
+# What became of looks and of what was stored, over all processes, and since when that is counted.
+_HAS_TALLIES = "SELECT 1 FROM sqlite_master WHERE name = 'Tallies'"
+_MAKE_TALLIES = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS Tallies (what TEXT PRIMARY KEY, number INTEGER NOT NULL);
+INSERT OR IGNORE INTO Tallies VALUES ('since', CAST(strftime('%s') AS INTEGER));
+COMMIT;
+"""
+_ADD = "INSERT INTO Tallies VALUES (?, ?) ON CONFLICT (what) DO UPDATE SET number = number + excluded.number"
 _USED_PAGES = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"
 
 
@@ -93,10 +103,14 @@ class DiskStore:
         self._writing = threading.Lock()
         self._used: set[str] = set()
         self._tell_use_at = 0.0
+        self._counting = threading.Lock()
+        self._counts: Counter[str] = Counter()  # not yet told
 
     def read(self, keys: Sequence[Key]) -> list[Stored]:
         found = _select(self._cache(), [*map(_name, keys), *map(_latest, keys)])
         self._used.update(found)
+        hits = sum(_name(key) in found for key in keys)
+        self._count(hits=hits, misses=len(keys) - hits)
         if time.monotonic() > self._tell_use_at:
             with contextlib.suppress(StoreFull, diskcache.Timeout), self._transaction():
                 pass  # which tells it
@@ -136,7 +150,8 @@ class DiskStore:
         return Usage(len(cache), cache.volume(), self._max_bytes)
 
     def inspect(self, budget_seconds: float) -> Inspection:
-        return inspected(self._cache()._con, budget_seconds)
+        cache = self._cache()
+        return inspected(cache._con, self._server(cache), budget_seconds)
 
     def reset(self, error: Exception) -> None:
         """Let go of the file, and remove it if it is damaged and still the one that was opened."""
@@ -180,16 +195,46 @@ class DiskStore:
     def _make_room(self, cache: diskcache.Cache) -> None:
         """diskcache would do so for each row again, since the file gets smaller at the end of a transaction only."""
         run = cache._con.execute
-        run(_DELETE_OVER, (time.time(), 10 * DELETE_AT_ONCE))
+        self._count(expired=run(_DELETE_OVER, (time.time(), 10 * DELETE_AT_ONCE)).rowcount)
         [(page_bytes,)] = run("PRAGMA page_size")
         while run(_USED_PAGES).fetchone()[0] * page_bytes > self._max_bytes:
-            if not run(_DELETE_UNUSED, (DELETE_AT_ONCE,)).rowcount:
+            evicted = run(_DELETE_UNUSED, (DELETE_AT_ONCE,)).rowcount
+            if not evicted:
                 return
+            self._count(evicted=evicted)
+
+    def _count(self, **numbers: int) -> None:
+        with self._counting:
+            self._counts.update(numbers)
 
     def _tell_use(self, cache: diskcache.Cache) -> None:
         used, self._used = self._used, set()
         self._tell_use_at = time.monotonic() + TELL_USE_SECONDS
         _touch(cache, [*used])  # a copy, made at once: a reader may still be adding to it
+        with self._counting:
+            counts, self._counts = +self._counts, Counter()
+        cache._con.executemany(_ADD, counts.items())
+
+    def _server(self, cache: diskcache.Cache) -> Server:
+        """The file's own figures, as a server's are."""
+        started = time.perf_counter()
+        told = Counter(dict(cache._con.execute("SELECT what, number FROM Tallies")))
+        answered_ms = round((time.perf_counter() - started) * 1_000, 2)
+        with self._counting:
+            told.update(self._counts)
+        return Server(
+            "Disk",
+            version=f"SQLite {sqlite3.sqlite_version}",
+            policy="least recently used",
+            size_bytes=cache.volume(),
+            max_bytes=self._max_bytes,
+            evicted=told["evicted"],
+            expired=told["expired"],
+            hits=told["hits"],
+            misses=told["misses"],
+            uptime_seconds=max(0, int(time.time()) - told["since"]),
+            ping_ms=answered_ms,
+        )
 
     def _opened(self) -> _Opened:
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -202,6 +247,8 @@ class DiskStore:
             size_limit=self._max_bytes,
             cull_limit=0,
         )
+        if not cache._con.execute(_HAS_TALLIES).fetchone():
+            cache._con.executescript(_MAKE_TALLIES)
         return _Opened(cache, _identity(self._file))
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dashboard.cache.inspection import Entry, Inspection, Tally
+from dashboard.cache.inspection import Entry, Inspection, Server, Tally
 from dashboard.cache.value import FORMAT
 
 _NAME = re.compile(rf"{FORMAT}:(.+):[0-9a-f]{{32}}:(\d+|latest)(:lock)?")
@@ -15,7 +15,7 @@ _BATCH = 200  # rows: each may be a page to be fetched from a slow disk
 _ROWS = "SELECT key, length(value), store_time, expire_time FROM Cache WHERE raw = 1 AND typeof(key) = 'text'"
 
 
-def inspected(connection: sqlite3.Connection, budget_seconds: float) -> Inspection:
+def inspected(connection: sqlite3.Connection, server: Server, budget_seconds: float) -> Inspection:
     """What is there. Raises sqlite3.Error."""
     deadline, now = time.monotonic() + budget_seconds, time.time()
     tally, oldest, is_complete = Tally(), now, False
@@ -32,6 +32,7 @@ def inspected(connection: sqlite3.Connection, budget_seconds: float) -> Inspecti
             break
     rows.close()
     return Inspection(
+        servers=(server,),
         tags=tally.tags,
         biggest=tally.biggest,
         seen=tally.seen,

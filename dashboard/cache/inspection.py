@@ -43,7 +43,10 @@ class SlowCommand(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server's own figures, since its start where they are counts; None where it did not tell."""
+    """A server's own figures, since its start where they are counts; None where it did not tell.
+
+    The file of a cache on disk tells the same, since it was made and for all processes that use it.
+    """
 
     name: str
     version: str | None = None

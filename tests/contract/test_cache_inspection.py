@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from dashboard.cache import Backend, key
-from tests.answers import store
+from tests.answers import hit, miss, store
 from tests.contract.conftest import Opener
 from tests.servers import Server, free_port
 
@@ -69,6 +69,26 @@ def test_each_server_tells_its_own_figures(
         assert server.clients
         assert server.ping_ms is not None
         assert (server.evicted, server.operations_per_second is not None) == (0, True)
+
+
+def test_the_file_on_disk_tells_its_own_figures_over_all_processes(open_store: Opener, tag: str) -> None:
+    cache, other = (open_store(cache_max_bytes=2_000_000) for _ in range(2))
+    store(cache, key(tag), SMALL)
+    hit(other, key(tag))
+    miss(other, key(tag, "unknown"))
+    for number in range(200):
+        store(other, key(tag, number), LARGE)
+    told = cache.inspect(PLENTY_SECONDS)
+    assert told is not None
+    [file] = told.servers
+    assert (file.name, file.policy, file.max_bytes) == ("Disk", "least recently used", 2_000_000)
+    assert str(file.version).startswith("SQLite 3.")
+    assert (file.hits, file.misses, file.expired) == (1, 1, 0)
+    assert file.evicted
+    assert 0.5 < (file.used_share or 0) < 1.5
+    assert file.ping_ms is not None
+    assert file.uptime_seconds is not None
+    assert file.uptime_seconds < 60
 
 
 def test_what_a_server_forbids_is_a_gap_and_the_rest_is_told(
