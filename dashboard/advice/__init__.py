@@ -2,11 +2,13 @@
 
 from dashboard.advice.cache import cache
 from dashboard.advice.cache_words import (
+    cache_biggest,
     cache_level,
     cache_level_state,
     cache_lifetimes,
     cache_replayed,
     cache_seen,
+    cache_servers,
 )
 from dashboard.advice.database import database
 from dashboard.advice.indexes import searched, trial
@@ -36,11 +38,13 @@ __all__ = [
     "Verdict",
     "backlog",
     "cache",
+    "cache_biggest",
     "cache_level",
     "cache_level_state",
     "cache_lifetimes",
     "cache_replayed",
     "cache_seen",
+    "cache_servers",
     "connections",
     "counted_line",
     "database",

@@ -3,7 +3,7 @@
 import polars as pl
 
 from dashboard.advice.verdict import Level, Now, listed
-from dashboard.cache_state import Traffic, WhatIf
+from dashboard.cache_state import WhatIf, servers
 from dashboard.cache_state.levels import Level as CacheLevel
 from dashboard.notation import MISSING, Format
 
@@ -40,10 +40,18 @@ def cache_seen(now: Now, level: CacheLevel) -> str:
     return f"Of the first {now.counted(level.inspection.seen, 'key')} that could be looked at in time; there are more."
 
 
-def cache_misses(now: Now, traffic: Traffic) -> str:
-    """The reasons of all misses: ``12 cold, 3 expired``."""
-    misses = sorted(traffic.all.misses.items(), key=lambda one: -one[1])
-    return ", ".join(f"{now.notation.exact(number, Format.COUNT)} {reason}" for reason, number in misses)
+def cache_biggest(now: Now, level: CacheLevel) -> pl.DataFrame:
+    """``level.biggest()`` with ``age`` and ``ends`` (String) in words."""
+    biggest = level.biggest()
+    return biggest.with_columns(
+        _durations(now, biggest["age_seconds"], "age"), _durations(now, biggest["ends_seconds"], "ends")
+    )
+
+
+def cache_servers(now: Now, level: CacheLevel) -> pl.DataFrame:
+    """``servers(level)`` with ``counted`` (String): for how long it has counted."""
+    told = servers(level)
+    return told.with_columns(_durations(now, told["uptime_seconds"], "counted"))
 
 
 def cache_lifetimes(now: Now, told: WhatIf) -> pl.DataFrame:
@@ -67,6 +75,11 @@ def cache_replayed(now: Now, told: WhatIf) -> str:
         f"empty cache that has room for all. As set, answers live: {lifetimes}, on average. "
         "Lifetimes longer than what was recorded are left out."
     )
+
+
+def _durations(now: Now, seconds: pl.Series, name: str) -> pl.Series:
+    words = [None if one is None else now.notation.duration(one) for one in seconds]
+    return pl.Series(name, words, pl.String)
 
 
 def _served(now: Now, level: CacheLevel) -> str:

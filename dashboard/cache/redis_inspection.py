@@ -4,12 +4,13 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from redis.exceptions import ResponseError
 
 from dashboard.cache.inspection import Entry, Inspection, Server, SlowCommand, Tally
-from dashboard.cache.value import FORMAT
+from dashboard.cache.value import FORMAT, HEAD_BYTES, created_of
 
 _PREFIX = f"daybook:{FORMAT}:"
 _NAME = re.compile(rf"{_PREFIX}\{{([^{{}}]*)\}}:([0-9a-f]+:\d+)(:lock)?|{_PREFIX}\{{([^{{}}]*)\}}:.*")
@@ -127,16 +128,24 @@ class Inspecting:
         return [0] * len(names)
 
     def _dated(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        """With the time that each has left."""
-        left: dict[Entry, int] = {}
+        """With the age of each, and the time that it has left."""
+        left = self._each_told(entries, "PTTL")
+        heads = self._each_told(entries, "GETRANGE", "0", str(HEAD_BYTES - 1))
+        now = datetime.now(UTC)
+        return tuple(
+            one._replace(age_seconds=_age(heads.get(one), now), ends_seconds=_seconds(left.get(one)))
+            for one in entries
+        )
+
+    def _each_told(self, entries: Sequence[Entry], command: str, *words: str) -> dict[Entry, Any]:
+        """What one command says of each entry, asked at once of each server."""
+        found: dict[Entry, Any] = {}
         for node in self._nodes.values():
             of_node = [one for one in entries if self._clients[one] is node]
-            commands = [("PTTL", one.name) for one in of_node]
-            told = self._asked("PTTL", lambda node=node, commands=commands: _each(node, commands))  # type: ignore[misc]
-            left.update((one, _number(number) or 0) for one, number in zip(of_node, told or (), strict=False))
-        return tuple(
-            one._replace(ends_seconds=left[one] / 1_000 if left.get(one, 0) > 0 else None) for one in entries
-        )
+            asked = [(command, one.name, *words) for one in of_node]
+            told = self._asked(command, lambda node=node, asked=asked: _each(node, asked))  # type: ignore[misc]
+            found.update(zip(of_node, told or (), strict=False))
+        return found
 
 
 def _each(node: Any, commands: Sequence[tuple[str, ...]]) -> list[Any]:
@@ -147,6 +156,17 @@ def _each(node: Any, commands: Sequence[tuple[str, ...]]) -> list[Any]:
     for command in commands:
         pipeline.execute_command(*command)
     return list(pipeline.execute())
+
+
+def _age(head: object, now: datetime) -> float | None:
+    created = created_of(head) if isinstance(head, bytes) else None
+    return max(0.0, (now - created).total_seconds()) if created else None
+
+
+def _seconds(milliseconds: object) -> float | None:
+    """None of what has no end, or is gone."""
+    number = _number(milliseconds) or 0
+    return number / 1_000 if number > 0 else None
 
 
 def _words(command: object) -> list[str]:

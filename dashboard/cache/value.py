@@ -4,6 +4,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from struct import Struct
+from struct import error as StructError
 
 import polars as pl
 from polars._plr import PyDataFrame  # its version is pinned
@@ -27,6 +28,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _HEADER = Struct("<4sBqdqdi")
 _CHECKSUM = Struct("<I")
 _PAYLOAD_AT = _HEADER.size + _CHECKSUM.size
+HEAD_BYTES = _HEADER.size
 
 
 class Damaged(ValueError):
@@ -69,6 +71,15 @@ def encode(key: Key, value: Value) -> bytes:
         value.data_through.toordinal() if value.data_through else 0,
     )
     return b"".join((header, _CHECKSUM.pack(_checksum(key, header, payload)), payload))
+
+
+def created_of(head: bytes) -> datetime | None:
+    """When the value was made that begins with these ``HEAD_BYTES``, by its own word; None if it is none of ours."""
+    try:
+        magic, fmt, created_us, *_ = _HEADER.unpack(head)
+        return _EPOCH + timedelta(microseconds=created_us) if (magic, fmt) == (_MAGIC, FORMAT) else None
+    except (StructError, OverflowError):
+        return None
 
 
 def decode(key: Key, data: bytes) -> Value:

@@ -42,16 +42,16 @@ class Level:
         return pl.DataFrame(self.inspection.biggest if self.inspection else [], schema, orient="row")
 
     def slow(self) -> pl.DataFrame:
-        """``at`` (Datetime, UTC), ``server``, ``command`` (String), ``arguments`` (Int64), ``seconds`` (Float64)."""
+        """``at`` (Datetime, UTC), ``server``, ``command`` (String), ``arguments`` (Int64), ``milliseconds``."""
         schema: dict[str, pl.DataType | type[pl.DataType]] = {
             "at": pl.Datetime("us", "UTC"),
             "server": pl.String,
             "command": pl.String,
             "arguments": pl.Int64,
-            "seconds": pl.Float64,
+            "milliseconds": pl.Float64,
         }
         rows = [
-            (int(one.at * 1e6), one.server, one.command, one.arguments, one.milliseconds / 1_000)
+            (int(one.at * 1e6), one.server, one.command, one.arguments, one.milliseconds)
             for one in (self.inspection.slow if self.inspection else ())
         ]
         return pl.DataFrame(rows, schema, orient="row")
@@ -79,5 +79,8 @@ def servers(level: Level) -> pl.DataFrame:
     return pl.DataFrame([{name: getattr(one, name) for name in schema} for one in found], schema)
 
 
-_COUNTS = ("size_bytes", "max_bytes", "evicted", "expired", "operations_per_second", "clients")
+_COUNTS = (
+    *("size_bytes", "max_bytes", "evicted", "expired"),
+    *("operations_per_second", "clients", "uptime_seconds"),
+)
 _RATIOS = ("used_share", "hit_share", "ping_ms")

@@ -38,12 +38,13 @@ QUERIES = (
     Column("unavailable", "Unavailable", Format.COUNT, definition="Misses: the cache did not answer."),
     Column("bypass", "Wanted fresh", Format.COUNT, definition="Misses: readers chose Read anew."),
 )
+BEYOND = "Nothing is said where that is over 30 seconds."
 WAITS = (
     Column("query", "Query"),
     Column("source", "Answered by"),
     Column("reads", "Reads", Format.COUNT),
-    Column("median_ms", "Half took up to (ms)"),
-    Column("p95_ms", "95% took up to (ms)"),
+    Column("median_ms", "Half took up to", Format.MILLISECONDS, definition=BEYOND),
+    Column("p95_ms", "95% took up to", Format.MILLISECONDS, definition=BEYOND),
 )
 LIFETIMES = (
     Column("lifetime", "Lifetime"),
@@ -62,13 +63,18 @@ TAGS = (
 BIGGEST = (
     Column("name", "Key"),
     Column("size_bytes", "Size", Format.BYTES),
-    Column("age_seconds", "Age", Format.SECONDS),
-    Column("ends_seconds", "Deleted in", Format.SECONDS),
+    Column("age", "Age"),
+    Column("ends", "Deleted in"),
 )
 SERVERS = (
     Column("name", "Server"),
     Column("version", "Version"),
-    Column("size_bytes", "Memory", Format.BYTES),
+    Column(
+        "counted",
+        "Counts for",
+        definition="All counts are of this time: since its start, or since it was made.",
+    ),
+    Column("size_bytes", "Takes", Format.BYTES),
     Column("max_bytes", "Maximum", Format.BYTES),
     Column("used_share", "Used", Format.SHARE),
     Column("policy", "When full"),
@@ -77,14 +83,14 @@ SERVERS = (
     Column("hit_share", "Hits of all clients", Format.SHARE),
     Column("operations_per_second", "Operations/s", Format.COUNT),
     Column("clients", "Clients", Format.COUNT),
-    Column("ping_ms", "Ping (ms)"),
+    Column("ping_ms", "Answers in", Format.MILLISECONDS, definition="What one look took just now."),
 )
 SLOW = (
     Column("at", "At"),
     Column("server", "Server"),
     Column("command", "Command"),
     Column("arguments", "Arguments", Format.COUNT),
-    Column("seconds", "Took", Format.SECONDS),
+    Column("milliseconds", "Took", Format.MILLISECONDS),
 )
 
 
@@ -124,14 +130,16 @@ def level_card(level: Level, now: advice.Now) -> None:
             ui.line(note)
         if level.inspection.biggest:
             with st.expander("Biggest entries"):
-                ui.table(level.biggest(), BIGGEST, alt=f"{title}: the biggest entries.")
+                ui.table(advice.cache_biggest(now, level), BIGGEST, alt=f"{title}: the biggest entries.")
 
 
-def servers_card(level: Level) -> None:
-    with ui.card("What the servers tell", help="Since their start, of all that their clients do."):
-        ui.table(cache_state.servers(level), SERVERS, alt="The servers' own figures.")
-        ui.line("Slow log")
-        ui.table(level.slow(), SLOW, alt="The slow log.", empty="No command was slow.")
+def servers_card(level: Level, now: advice.Now) -> None:
+    title = "What the file tells" if level.name == "disk" else "What the servers tell"
+    with ui.card(title, help="Of all that their clients do, and all processes."):
+        ui.table(advice.cache_servers(now, level), SERVERS, alt=f"{title}: their own figures.")
+        if level.name != "disk":  # which keeps none
+            ui.line("Slow log")
+            ui.table(level.slow(), SLOW, alt="The slow log.", empty="No command was slow.")
 
 
 def want(what: str) -> None:
@@ -232,7 +240,7 @@ for column, level in zip(st.columns(len(state.levels)), state.levels, strict=Tru
         level_card(level, now)
 for level in state.levels:
     if level.inspection and level.inspection.servers:
-        servers_card(level)
+        servers_card(level, now)
 
 with ui.card(
     "Invalidate or warm", help="Of a query, of all that reads a relation, or of a tag of your own functions."

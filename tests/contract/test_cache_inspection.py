@@ -31,6 +31,8 @@ def test_entries_and_bytes_are_told_by_query_and_the_biggest_first(cache: Backen
     assert biggest.size_bytes > 50_000
     assert str(key(other).digest) in biggest.name
     assert biggest.ends_seconds is not None
+    assert biggest.age_seconds is not None
+    assert (0 if cache.name == "disk" else 60) <= biggest.age_seconds < 3_600  # there, since it was stored
     assert 3_600 < biggest.ends_seconds < 3 * 86_400
     assert [one.size_bytes for one in told.biggest] == sorted(
         (one.size_bytes for one in told.biggest), reverse=True

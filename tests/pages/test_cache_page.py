@@ -1,9 +1,12 @@
 """The operators' page of the cache: usual, in trouble, and what its buttons do once they are confirmed."""
 
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import app
+from tests import servers
 from tests.pages.conftest import OpenPage, Show
 from tests.pages.test_freshness import titles
 from tests.pages.test_pages import let_in
@@ -12,6 +15,7 @@ from tests.servers import free_port
 
 PARTS = ["Where answers came from", "By query", "How long readers waited"]
 WHAT_IF, LEVELS = "What if answers lived longer, or shorter", ["Memory of this process", "Disk"]
+FILE, SERVER = "What the file tells", "What the servers tell"
 ACTIONS = "Invalidate or warm"
 VERSION = "SELECT coalesce(max(version), 0) FROM dashboard.versions WHERE relation = 'business/daily_sales'"
 
@@ -36,7 +40,7 @@ def test_each_part_tells_of_what_was_read(page: AppTest, open_page: OpenPage) ->
     assert not page.exception
     assert not page.error
     assert page.subheader[0].value == "Cache"
-    assert titles(page) == [*PARTS, WHAT_IF, *LEVELS, ACTIONS]
+    assert titles(page) == [*PARTS, WHAT_IF, *LEVELS, FILE, ACTIONS]
     [hits] = [metric.value for metric in page.metric if metric.label == "Hits"]
     assert hits.endswith("%")
     assert len(page.get("plotly_chart")) == 1
@@ -81,7 +85,7 @@ def test_a_part_that_may_not_be_read_fails_alone(page: AppTest, admin: Admin) ->
     page.run()
     [error] = page.error
     assert "lacks a right" in error.value
-    assert titles(page) == [*PARTS, WHAT_IF, *LEVELS, ACTIONS]
+    assert titles(page) == [*PARTS, WHAT_IF, *LEVELS, FILE, ACTIONS]
 
 
 def test_levels_are_told_while_the_database_is_away(page: AppTest, own_shop_url: str, server: str) -> None:
@@ -89,7 +93,7 @@ def test_levels_are_told_while_the_database_is_away(page: AppTest, own_shop_url:
     page.run()
     assert not page.exception
     assert all("PostgreSQL does not answer" in error.value for error in page.error)
-    assert titles(page) == [*PARTS, WHAT_IF, *LEVELS, ACTIONS]
+    assert titles(page) == [*PARTS, WHAT_IF, *LEVELS, FILE, ACTIONS]
     press(page, "Invalidate")
     press(page, "Yes, invalidate")
     assert not page.exception
@@ -105,3 +109,22 @@ def test_without_a_read_and_without_redis(open_page: OpenPage, show: Show, datab
     assert "Redis does not answer" in page.error[0].value
     assert "Nobody read anything in the last hour" in page.info[0].value
     assert titles(page) == [*PARTS, WHAT_IF, LEVELS[0], "Redis", ACTIONS]
+
+
+def test_redis_tells_of_itself(open_page: OpenPage, show: Show, shop_url: str, tmp_path: Path) -> None:
+    arguments = ("--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru", "--slowlog-log-slower-than", "0")
+    with servers.single(tmp_path / "valkey", *arguments) as server:
+        show(shop_url, REDIS_URL=f"redis://127.0.0.1:{server.port}", redis_timeout_seconds=5.0)
+        open_page("overview")
+        page = open_page("cache")
+        assert not page.exception
+        assert titles(page) == [*PARTS, WHAT_IF, LEVELS[0], "Redis", SERVER, ACTIONS]
+        *_, biggest, told, slow = (table.value for table in page.dataframe)
+        assert all(biggest["age"])
+        assert all(biggest["ends"])
+        [redis] = told.to_dict("records")
+        assert (redis["max_bytes"], redis["policy"]) == (50 * 1_048_576, "allkeys-lru")
+        assert redis["ping_ms"] > 0
+        assert redis["counted"]
+        assert redis["clients"]
+        assert len(slow) == 10

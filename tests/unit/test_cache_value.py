@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from dashboard.cache import key
-from dashboard.cache.value import COMPRESS_FROM_BYTES, FORMAT, Damaged, decode, encode
+from dashboard.cache.value import COMPRESS_FROM_BYTES, FORMAT, HEAD_BYTES, Damaged, created_of, decode, encode
 from tests.answers import ALL_TYPES, answer, same
 
 RELAXED = settings(deadline=None)  # a busy machine is no failure
@@ -45,6 +45,15 @@ def forged(payload: bytes, header: bytes | None = None) -> bytes:
 def test_an_answer_survives(rows: pl.DataFrame) -> None:
     kept = answer(rows, data_through=date(2018, 9, 3), version=2**40, ttl_seconds=0.5)
     assert same(decode(KEY, encode(KEY, kept)), kept)
+
+
+def test_its_beginning_tells_when_it_was_made_and_a_strangers_tells_nothing() -> None:
+    kept = answer()
+    head = encode(KEY, kept)[:HEAD_BYTES]
+    assert created_of(head) == kept.created
+    forever = struct.pack("<4sBq", b"DYBK", FORMAT, 2**62) + head[13:]
+    for other in (b"", head[:-1], b"X" + head[1:], bytes(HEAD_BYTES), forever):
+        assert created_of(other) is None
 
 
 @pytest.mark.parametrize("name", ALL_TYPES.columns)
