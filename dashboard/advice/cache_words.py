@@ -3,6 +3,7 @@
 import polars as pl
 
 from dashboard.advice.verdict import Level, Now, listed
+from dashboard.cache import Pace
 from dashboard.cache_state import WhatIf, servers
 from dashboard.cache_state.levels import Level as CacheLevel
 from dashboard.notation import MISSING, Format
@@ -17,6 +18,8 @@ def cache_level(now: Now, level: CacheLevel) -> dict[str, str]:
         "Entries": notation.exact(stats.entries, Format.COUNT),
         "Of this process": _served(now, level),
     }
+    if stats.pace:
+        said["In the last minute"] = _pace(now, stats.pace)
     if misses := {reason: number for reason, number in stats.misses.items() if number}:
         said["Not there"] = ", ".join(
             f"{reason} {notation.exact(number, Format.COUNT)}"
@@ -87,6 +90,14 @@ def _served(now: Now, level: CacheLevel) -> str:
         return "nothing was looked for"
     looks = level.stats.hits + sum(level.stats.misses.values())
     return f"{now.notation.portion(level.hit_share)} of {now.counted(looks, 'look')} were there"
+
+
+def _pace(now: Now, pace: Pace) -> str:
+    if not pace.operations:
+        return "it was not asked"
+    of = (pace.per_second, pace.mean_ms, pace.worst_ms)
+    per_second, mean, worst = (now.notation.exact(number, Format.SCORE) for number in of)
+    return f"{per_second} operations/s, answered in {mean} ms, at worst in {worst} ms"
 
 
 def _faults(now: Now, level: CacheLevel) -> str:

@@ -10,6 +10,7 @@ from dashboard.cache.key import Key, Part, key
 from dashboard.cache.levels import Hit
 from dashboard.cache.memory import MemoryCache
 from dashboard.cache.null import NullCache
+from dashboard.cache.pace import Pace
 from dashboard.cache.reader import Reader
 from dashboard.cache.store import Store, StoreCache
 from dashboard.cache.value import Value
@@ -24,6 +25,7 @@ __all__ = [
     "Key",
     "Locks",
     "Miss",
+    "Pace",
     "Part",
     "Reader",
     "Reason",

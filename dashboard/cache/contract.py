@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from dashboard.cache.inspection import Inspection
 from dashboard.cache.key import Key
+from dashboard.cache.pace import Pace
 from dashboard.cache.value import Value
 
 
@@ -62,6 +63,7 @@ class Stats:
     advice: str | None = None
     last_fault: Fault | None = None
     version: str | None = None  # of the server below
+    pace: Pace | None = None  # of this process's operations; None for memory, which has none that take time
 
 
 class Backend(Protocol):

@@ -3,6 +3,7 @@
 import logging
 import secrets
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from dashboard.cache.inspection import Inspection
 from dashboard.cache.keeper import Keeper
 from dashboard.cache.key import Key
 from dashboard.cache.latest import Latest
+from dashboard.cache.pace import Meter
 from dashboard.cache.value import MAX_VALUE_BYTES, Damaged, Value
 
 TOKEN_BYTES = 16
@@ -118,6 +120,7 @@ class StoreCache:
         self._counts = _Counts(0, 0, Counter(), Counter())
         self._counting = threading.Lock()
         self._last_fault: Fault | None = None
+        self._meter = Meter()
 
     def get_many(self, keys: Sequence[Key]) -> list[Value | Miss]:
         stored = self._read(keys)
@@ -171,7 +174,7 @@ class StoreCache:
             self._attempt(lambda: self._store.release(mine, locks.token), otherwise=None)
 
     def stats(self) -> Stats:
-        usage = self._attempt(self._store.usage, otherwise=None)
+        usage = self._attempt(self._store.usage, otherwise=None, is_readers=False)
         with self._counting:
             return Stats(
                 backend=self.name,
@@ -181,6 +184,7 @@ class StoreCache:
                 faults=dict(self._counts.faults),
                 is_available=not self._breaker.is_open,
                 last_fault=self._last_fault,
+                pace=self._meter.pace(),
                 **(usage._asdict() if usage else {}),
             )
 
@@ -232,10 +236,11 @@ class StoreCache:
         """How long a value is still to be kept."""
         return one.ttl_seconds + self._keep_stale_seconds - one.age_seconds(now)
 
-    def _attempt(self, operation: Callable[[], T], otherwise: T) -> T:
+    def _attempt(self, operation: Callable[[], T], otherwise: T, *, is_readers: bool = True) -> T:
         """The one place where faults end. A stranger's bytes can make a driver raise nearly anything."""
         if not self._breaker.allows():
             return otherwise
+        started = time.perf_counter()
         try:
             result = operation()
         except StoreFull as error:
@@ -244,6 +249,9 @@ class StoreCache:
         except Exception as error:
             self._fail(error)
             return otherwise
+        finally:
+            if is_readers:
+                self._meter.count(time.perf_counter() - started)
         if self._breaker.is_open and self._breaker.succeed():
             log.warning("The cache (%s) answers again.", self.name)
         return result

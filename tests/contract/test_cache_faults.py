@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from redis import Redis
 
-from dashboard.cache import Backend, Key, Miss, Reason, Value, key, latest
+from dashboard.cache import Backend, Key, Miss, Pace, Reason, Value, key, latest
 from dashboard.cache.disk import DiskStore
 from dashboard.cache.latest import Latest
 from tests import servers
@@ -627,6 +627,24 @@ def test_an_operator_without_the_right_to_ask_for_sizes_still_has_a_cache(
     assert (cache.stats().size_bytes, cache.stats().advice) == (None, None)
     assert cache.stats().is_available
     assert hit(cache, KEY).version == 7
+
+
+def test_how_soon_it_answers_readers_is_told_and_what_operators_ask_does_not_count(
+    valkey: Server, open_redis: Opener
+) -> None:
+    cache = open_redis(redis_timeout_seconds=10.0)
+    assert cache.stats().pace == Pace()
+    store(cache, KEY)
+    hit(cache, KEY)
+    valkey.signal(signal.SIGSTOP)
+    threading.Timer(0.3, valkey.signal, (signal.SIGCONT,)).start()
+    hit(cache, KEY)
+    cache.inspect(NEVER)
+    told = cache.stats().pace
+    assert told is not None
+    assert told.operations == 3
+    assert 200 < told.worst_ms < 10_000
+    assert told.mean_ms < told.worst_ms
 
 
 def test_a_server_that_is_like_redis_and_tells_less_is_a_cache_all_the_same(

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dashboard.advice import Level, Now, Verdict, cache, cache_level, cache_lifetimes
-from dashboard.cache import Fault, Inspection, Reason, Server, Stats, TagUse
+from dashboard.cache import Fault, Inspection, Pace, Reason, Server, Stats, TagUse
 from dashboard.cache_state import CacheState, Outcome, Part, Replayed, Rules, Traffic, WhatIf
 from dashboard.cache_state import Level as CacheLevel
 from dashboard.cache_state.traffic import upper_bound_ms
@@ -196,6 +196,9 @@ def test_a_level_is_told_in_words() -> None:
         "Not there": "cold 1",
         "Faults": "TimeoutError 2",
     }
+    asked = cache_level(NOW, level(pace=Pace(90, 0.254, 12.0)))["In the last minute"]
+    assert asked == "1.50 operations/s, answered in 0.25 ms, at worst in 12.00 ms"
+    assert cache_level(NOW, level(pace=Pace()))["In the last minute"] == "it was not asked"
 
 
 def test_waits_are_told_by_the_bounds_of_their_buckets() -> None:
