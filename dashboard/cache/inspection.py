@@ -92,6 +92,12 @@ class Inspection:
     gaps: tuple[str, ...] = ()
 
 
+def uses(entries: Mapping[str, int], sizes: Mapping[str, int]) -> tuple[TagUse, ...]:
+    """By tag, the ones that take most first."""
+    found = [TagUse(tag, entries[tag], size_bytes) for tag, size_bytes in sizes.items()]
+    return tuple(sorted(found, key=lambda use: (-use.size_bytes, use.tag)))
+
+
 @dataclass(slots=True)
 class Tally:
     """Adds up what is looked at, entry by entry, and keeps the biggest."""
@@ -117,9 +123,7 @@ class Tally:
 
     @property
     def tags(self) -> tuple[TagUse, ...]:
-        """The ones that take most first."""
-        uses = [TagUse(tag, self._entries[tag], size) for tag, size in self._bytes.items()]
-        return tuple(sorted(uses, key=lambda use: (-use.size_bytes, use.tag)))
+        return uses(self._entries, self._bytes)
 
     @property
     def biggest(self) -> tuple[Entry, ...]:
