@@ -184,6 +184,13 @@ def _why(now: Now, state: CacheState, traffic: Traffic, ratio: str) -> Verdict:
                 "That is as it should be: what changed is read anew. The warm-up after a refresh does most of it "
                 "before people ask; `DASHBOARD_WARM_UP_SECONDS` says for how long.",
             )
+        case Reason.COLD if full := _full(state):
+            level, evicted = full
+            return Verdict(
+                Level.WARNING if misses.get(Reason.EVICTED) else Level.NOTE,
+                f"{ratio}; {share} are first reads, or evictions that left no trace ({of}).",
+                f"{_called(level.name)} is full and has evicted {now.counted(evicted, 'key')}. {_room(now, level)}.",
+            )
         case Reason.COLD:
             return Verdict(
                 Level.NOTE,
@@ -201,6 +208,17 @@ def _why(now: Now, state: CacheState, traffic: Traffic, ratio: str) -> Verdict:
                 Level.NOTE, f"{ratio}; {share} were wanted fresh ({of}).", "Readers chose Read anew."
             )
     return Verdict(Level.WARNING, f"{ratio}; {share} are of damaged values ({of}).", "See above.")
+
+
+def _full(state: CacheState) -> tuple[CacheLevel, int] | None:
+    """The level below if it drops what it has for want of room, and how many keys that were.
+
+    What a Redis evicts it chooses among a few keys: the record that would tell of it often goes before or with a value.
+    """
+    level = state.below
+    servers = level.inspection.servers if level and level.inspection else ()
+    evicted = sum(one.evicted or 0 for one in servers if (one.used_share or 0.0) >= FULL_SHARE)
+    return (level, evicted) if level and evicted else None
 
 
 def _longer(now: Now, state: CacheState, traffic: Traffic) -> str:

@@ -57,7 +57,12 @@ LIFETIMES = (
 )
 TAGS = (
     Column("tag", "Query"),
-    Column("entries", "Entries", Format.COUNT),
+    Column(
+        "entries",
+        "Entries",
+        Format.COUNT,
+        definition="Answers. Below memory, each has a record beside it, which counts as an entry of the level.",
+    ),
     Column("size_bytes", "Size", Format.BYTES),
 )
 BIGGEST = (

@@ -110,6 +110,26 @@ class TestTroubles:
             in verdict.advice
         )
 
+    def test_a_redis_that_is_too_small(self, open_data: Opener, database_url: str, tmp_path: Path) -> None:
+        arguments = ("--maxmemory", "4mb", "--maxmemory-policy", "allkeys-lru")
+        with servers.single(tmp_path / "valkey", *arguments) as server:
+            url = SecretStr(f"redis://127.0.0.1:{server.port}")
+            data = open_data(
+                database_url, redis_url=url, redis_timeout_seconds=5.0, cache_memory_max_bytes=1_000
+            )
+            *_, store = data.reader.levels.backends
+            rows = pl.DataFrame({"number": range(2_500)})
+            for number in range(3):
+                for month in range(1, 13):
+                    data.frame(DAILY, Span(date(2016, month, 1), date(2016, month, 2)))
+                for other in range(400):
+                    store.set_many(
+                        {key("large", number, other): Value(rows, datetime.now(UTC), 3_600.0, 1, 1.0)}
+                    )
+            [verdict] = verdicts(data)
+            assert "evictions" in verdict.finding
+            assert "Raise its `maxmemory` (it is 4.19 MB), or keep less: large takes most" in verdict.advice
+
     def test_without_its_database_the_levels_are_told(
         self, data: Data, database_url: str, server: str
     ) -> None:

@@ -103,6 +103,25 @@ def test_of_redis_evictions_ask_for_more_maxmemory() -> None:
     assert "Raise its `maxmemory` (it is 2 GB), or keep less: business/daily_sales takes most" in said.advice
 
 
+@pytest.mark.parametrize(
+    ("evicted", "used", "is_full"), [(5_000, 0.99, True), (5_000, 0.5, False), (0, 0.99, False)]
+)
+def test_first_reads_of_a_redis_that_is_full_may_be_evictions(
+    evicted: int, used: float, is_full: bool
+) -> None:
+    server = Server(
+        "Redis", policy="allkeys-lru", size_bytes=int(used * 1e9), max_bytes=10**9, evicted=evicted
+    )
+    missed = outcome(100, 30, misses={Reason.COLD: 55, Reason.EVICTED: 15})
+    verdict = only(cache(NOW, state(missed, below=level("redis", server))))
+    assert (verdict.level is Level.WARNING) == is_full
+    assert ("or evictions that left no trace" in verdict.finding) == is_full
+    told = "Redis is full and has evicted 5,000 keys. Raise its `maxmemory` (it is 2 GB), or keep less"
+    assert verdict.advice.startswith(told) == is_full
+    unseen = only(cache(NOW, state(missing(Reason.COLD), below=level("redis", server))))
+    assert (unseen.level, unseen.advice.startswith(told)) == (Level.NOTE, is_full)
+
+
 def test_expired_ones_are_told_which_lifetime_would_bring_how_much() -> None:
     shares = {0.25: 10, 1: 30, 2: 60, 6: 82, 12: 84, 24: 99}
     others = tuple(
