@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from dashboard.catalogue import Catalogue
 from dashboard.data import Data
+from dashboard.errors import DatabaseError
 from dashboard.warming import WarmUp, warm_up
 
 WARM_SECONDS = 20.0
@@ -29,12 +30,17 @@ def invalidate(data: Data, subject: str, by: str) -> None:
 
     ``by`` says who asked for it, for the log.
     """
-    data.invalidate(subject)
+    try:
+        data.invalidate(subject)
+    except DatabaseError as error:
+        log.warning("cache: %s could not be made invalid by %s: %s", subject, by, error)
+        raise
     log.info("cache: %s was made invalid by %s", subject, by)
 
 
 def warm(data: Data, subject: str, by: str) -> WarmUp:
     """Make ready what people asked most of a query, or of all that read a relation. Raises DatabaseError."""
+    log.info("cache: %s is to be warmed, as %s asked", subject, by)  # who asked may leave meanwhile
     data.statistics.demand.flush(data.database)  # what was asked this minute counts as well
     done = warm_up(data, budget_seconds=WARM_SECONDS, queries=queries_of(data.catalogue, subject))
     log.info("cache: %s was warmed by %s: %s", subject, by, done)

@@ -14,6 +14,7 @@ from dashboard.advice import Level, Now, Verdict, cache
 from dashboard.cache import Value, key
 from dashboard.data import DATABASE, Data
 from dashboard.database import READER_ROLE, Database
+from dashboard.errors import DatabaseUnavailable
 from dashboard.notation import Notation
 from dashboard.settings import Settings
 from dashboard.telemetry import RECORDED_ROWS, prune
@@ -242,7 +243,17 @@ class TestActions:
         assert data.frame(DAILY, MARCH).provenance.source != DATABASE
         assert cache_state.warm(data, "business/customers", "a test").asked == 0
         assert f"cache: {DAILY} was made invalid by a test" in caplog.text
+        assert "cache: daily_sales_metrics is to be warmed, as a test asked" in caplog.text
         assert "cache: daily_sales_metrics was warmed by a test: 2 questions" in caplog.text
+
+    def test_what_was_asked_for_in_vain_is_logged_too(
+        self, data: Data, database_url: str, server: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with down(server, database_url), pytest.raises(DatabaseUnavailable):
+            cache_state.invalidate(data, DAILY, "a test")
+        assert (
+            f"cache: {DAILY} could not be made invalid by a test: PostgreSQL does not answer" in caplog.text
+        )
 
     def test_subjects_are_queries_and_what_they_read(self, data: Data) -> None:
         known = cache_state.subjects(data.catalogue, ["weather/forecast", DAILY])
