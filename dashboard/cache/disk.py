@@ -105,16 +105,19 @@ class DiskStore:
         self._tell_use_at = 0.0
         self._counting = threading.Lock()
         self._counts: Counter[str] = Counter()  # not yet told
+        self._tell_counts_at = 0.0
 
     def read(self, keys: Sequence[Key]) -> list[Stored]:
         found = _select(self._cache(), [*map(_name, keys), *map(_latest, keys)])
         self._used.update(found)
-        hits = sum(_name(key) in found for key in keys)
-        self._count(hits=hits, misses=len(keys) - hits)
         if time.monotonic() > self._tell_use_at:
             with contextlib.suppress(StoreFull, diskcache.Timeout), self._transaction():
                 pass  # which tells it
-        return [Stored(found.get(_name(key)), found.get(_latest(key))) for key in keys]
+        stored = [Stored(found.get(_name(key)), found.get(_latest(key))) for key in keys]
+        hits = sum(one.data is not None for one in stored)
+        self._count("hits", hits)
+        self._count("misses", len(keys) - hits)
+        return stored
 
     def write(self, items: Sequence[Item]) -> None:
         fitting = [item for item in items if len(item.data) <= self._max_bytes * MAX_SHARE]
@@ -195,25 +198,29 @@ class DiskStore:
     def _make_room(self, cache: diskcache.Cache) -> None:
         """diskcache would do so for each row again, since the file gets smaller at the end of a transaction only."""
         run = cache._con.execute
-        self._count(expired=run(_DELETE_OVER, (time.time(), 10 * DELETE_AT_ONCE)).rowcount)
+        self._count("expired", run(_DELETE_OVER, (time.time(), 10 * DELETE_AT_ONCE)).rowcount)
         [(page_bytes,)] = run("PRAGMA page_size")
         while run(_USED_PAGES).fetchone()[0] * page_bytes > self._max_bytes:
             evicted = run(_DELETE_UNUSED, (DELETE_AT_ONCE,)).rowcount
             if not evicted:
                 return
-            self._count(evicted=evicted)
+            self._count("evicted", evicted)
 
-    def _count(self, **numbers: int) -> None:
-        with self._counting:
-            self._counts.update(numbers)
+    def _count(self, what: str, number: int) -> None:
+        if number:
+            with self._counting:
+                self._counts[what] += number
 
     def _tell_use(self, cache: diskcache.Cache) -> None:
         used, self._used = self._used, set()
-        self._tell_use_at = time.monotonic() + TELL_USE_SECONDS
+        now = time.monotonic()
+        self._tell_use_at = now + TELL_USE_SECONDS
         _touch(cache, [*used])  # a copy, made at once: a reader may still be adding to it
-        with self._counting:
-            counts, self._counts = +self._counts, Counter()
-        cache._con.executemany(_ADD, counts.items())
+        if now > self._tell_counts_at:  # nobody needs them sooner
+            self._tell_counts_at = now + TELL_USE_SECONDS
+            with self._counting:
+                counts, self._counts = self._counts, Counter()
+            cache._con.executemany(_ADD, counts.items())
 
     def _server(self, cache: diskcache.Cache) -> Server:
         """The file's own figures, as a server's are."""

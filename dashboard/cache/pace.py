@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 MINUTE_SECONDS = 60.0
@@ -21,7 +22,8 @@ class Pace(NamedTuple):
         return self.operations / MINUTE_SECONDS
 
 
-class _Slot(NamedTuple):
+@dataclass(slots=True)
+class _Slot:
     number: int = -1
     operations: int = 0
     seconds: float = 0.0
@@ -34,15 +36,17 @@ class Meter:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._counting = threading.Lock()
-        self._slots = [_Slot()] * _SLOTS
+        self._slots = [_Slot() for _ in range(_SLOTS)]
 
     def count(self, seconds: float) -> None:
         number = self._number()
         with self._counting:
-            of_minute_before = self._slots[number % _SLOTS]
-            slot = of_minute_before if of_minute_before.number == number else _Slot(number)
-            worst = max(slot.worst_seconds, seconds)
-            self._slots[number % _SLOTS] = _Slot(number, slot.operations + 1, slot.seconds + seconds, worst)
+            slot = self._slots[number % _SLOTS]
+            if slot.number != number:  # that of a minute before
+                slot = self._slots[number % _SLOTS] = _Slot(number)
+            slot.operations += 1
+            slot.seconds += seconds
+            slot.worst_seconds = max(slot.worst_seconds, seconds)
 
     def pace(self) -> Pace:
         oldest = self._number() - _SLOTS

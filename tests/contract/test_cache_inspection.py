@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from dashboard.cache import Backend, key
+from dashboard.cache import Backend, disk, key
 from tests.answers import hit, miss, store
 from tests.contract.conftest import Opener
 from tests.servers import Server, free_port
@@ -73,7 +73,10 @@ def test_each_server_tells_its_own_figures(
         assert (server.evicted, server.operations_per_second is not None) == (0, True)
 
 
-def test_the_file_on_disk_tells_its_own_figures_over_all_processes(open_store: Opener, tag: str) -> None:
+def test_the_file_on_disk_tells_its_own_figures_over_all_processes(
+    open_store: Opener, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "TELL_USE_SECONDS", 0.0)  # each tells at once what it did
     cache, other = (open_store(cache_max_bytes=2_000_000) for _ in range(2))
     store(cache, key(tag), SMALL)
     hit(other, key(tag))
