@@ -13,11 +13,13 @@ _MUCH_BYTES = 10_000_000
 _MANY_ROWS = 10_000
 _PRECISE_MS = 9.95
 
+_ONE = {"is_": "is", "it": "it", "a_duplicate": "a duplicate"}
+_SOME = {"is_": "are", "it": "them", "a_duplicate": "duplicates"}
 _WHY = {
-    Trouble.INVALID: ("invalid", "PostgreSQL keeps it up to date with each write, but answers nothing by it"),
-    Trouble.DUPLICATE: ("a duplicate", "another index of the same table is the same"),
-    Trouble.OVERLAPPING: ("superfluous", "another index begins with the same columns"),
-    Trouble.UNUSED: ("unused", "no statement was answered by it"),
+    Trouble.INVALID: "{is_} invalid: making {it} failed, and PostgreSQL answers nothing by what is left",
+    Trouble.DUPLICATE: "{is_} {a_duplicate}: another index of the same table is the same",
+    Trouble.OVERLAPPING: "{is_} superfluous: another index begins with the same columns",
+    Trouble.UNUSED: "{is_} unused: no statement was answered by {it}",
 }
 
 
@@ -96,21 +98,17 @@ def _trouble(now: Now, trouble: Trouble, findings: Sequence[Finding]) -> Verdict
     found = [one for one in findings if one.trouble is trouble]
     if not found:
         return None
-    word, why = _WHY[trouble]
+    words = _ONE if len(found) == 1 else _SOME
     size_bytes = sum(one.index.size_bytes for one in found)
     names = [plain(one.index.name) for one in found[:_NAMED]]
     if len(found) > _NAMED:
         names.append(f"{len(found) - _NAMED} others")
-    is_are = "is" if len(found) == 1 else "are"
     its = f"{now.notation.exact(size_bytes, Format.BYTES)} that each write has to keep up to date"
-    if trouble is Trouble.INVALID:
-        level = Level.WARNING
-        advice = f"Make {'it' if len(found) == 1 else 'them'} anew: `{plain(found[0].ddl)}`"
-    else:
-        level = Level.WARNING if size_bytes >= _MUCH_BYTES else Level.NOTE
-        advice = f"Drop {'it' if len(found) == 1 else 'them'}: `{plain(found[0].ddl)}`"
+    is_bad = trouble is Trouble.INVALID or size_bytes >= _MUCH_BYTES
+    said = f"{listed(names)} {_WHY[trouble].format(**words)}; {its}."
+    todo = f"{'Drop it' if found[0].can_go else 'Make it anew'}: `{plain(found[0].ddl)}`"
     more = " The others' statements stand below." if len(found) > 1 else ""
-    return Verdict(level, f"{listed(names)} {is_are} {word}: {why}; {its}.", f"{advice}{more}")
+    return Verdict(Level.WARNING if is_bad else Level.NOTE, said, f"{todo}{more}")
 
 
 def scanned(now: Now, tables: Sequence[Table]) -> list[Verdict]:

@@ -46,7 +46,7 @@ class Index:
     @property
     def shape(self) -> str:
         """What tells it from other indexes of its table, but for being unique: method, columns and predicate."""
-        return self.definition.partition(" USING ")[2]
+        return self.definition.partition(f" ON {self.relation} USING ")[2]
 
 
 class Trouble(StrEnum):
@@ -68,9 +68,14 @@ class Finding:
     since: datetime | None = None
 
     @property
+    def can_go(self) -> bool:
+        """Whether nothing is lost without it. An invalid one may be what is left of making ``other`` anew."""
+        return self.trouble is not Trouble.INVALID or self.other is not None
+
+    @property
     def ddl(self) -> str:
         """What puts it right, to be run by a person outside of a transaction."""
-        if self.trouble is Trouble.INVALID:
+        if not self.can_go:
             return f"REINDEX INDEX CONCURRENTLY {self.index.name};"
         return f"DROP INDEX CONCURRENTLY {self.index.name};"
 
@@ -97,8 +102,8 @@ def findings(
     One is unused if it was for as long as ``patience``: since PostgreSQL counts (``counted_since``, None if it never
     began anew), and since it is on record. Small ones don't matter, and those of our own schemas are needed at times.
     """
-    found = {one.name: Finding(Trouble.INVALID, one) for one in known if _is_broken(one)}
     sound = [one for one in known if one.is_valid]
+    found = {one.name: Finding(Trouble.INVALID, one, _same(one, sound)) for one in known if _is_broken(one)}
     for one, other in _duplicates(sound):
         found.setdefault(one.name, Finding(Trouble.DUPLICATE, one, other))
     for one in sound:
@@ -115,6 +120,12 @@ def findings(
 
 def _is_broken(one: Index) -> bool:
     return not one.is_valid and not one.is_being_built
+
+
+def _same(one: Index, others: Sequence[Index]) -> Index | None:
+    """An index that does all that this one would."""
+    of_table = (other for other in others if (other.relation, other.shape) == (one.relation, one.shape))
+    return next((other for other in of_table if other.is_unique >= one.is_unique), None)
 
 
 def _duplicates(known: Sequence[Index]) -> list[tuple[Index, Index]]:

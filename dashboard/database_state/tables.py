@@ -35,7 +35,11 @@ FROM {schema}.pgstattuple_approx($1::bigint::oid::regclass)
 # Sizes of what somebody holds exclusively are those of its last vacuum: nothing is waited for.
 _TAKE = """
 WITH held AS (
-    SELECT relation FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation IS NOT NULL
+    SELECT relation FROM pg_locks
+    WHERE
+        mode = 'AccessExclusiveLock'
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND relation IS NOT NULL
 )
 INSERT INTO dashboard.relation_sizes (day, relation, size_bytes, scans, inserts)
 SELECT

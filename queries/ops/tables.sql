@@ -2,7 +2,11 @@
 -- params: number integer
 -- What somebody holds exclusively can't be measured without waiting for it.
 WITH held AS (
-    SELECT relation FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation IS NOT NULL
+    SELECT relation FROM pg_locks
+    WHERE
+        mode = 'AccessExclusiveLock'
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND relation IS NOT NULL
 ),
 measured AS (
     SELECT

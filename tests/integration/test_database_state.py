@@ -140,6 +140,38 @@ class TestSuperfluousIndexes:
         assert "DROP INDEX CONCURRENTLY shop.ix_same;" in of(verdicts, "shop.ix_same is a duplicate").advice
         assert of(verdicts, "shop.ix_narrow is superfluous")
 
+    def test_are_not_invalid_while_they_are_made_anew_and_can_go_if_that_was_given_up(
+        self, database: Database, database_url: str, admin: Admin
+    ) -> None:
+        admin("CREATE TABLE shop.lots AS SELECT n AS a, -n AS b FROM generate_series(1, 100) AS n")
+        for column in "ab":
+            admin(f"CREATE INDEX ix_{column} ON shop.lots ({column})")
+        with (
+            psycopg.connect(database_url) as holder,
+            psycopg.connect(database_url, autocommit=True) as maker,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            holder.execute("INSERT INTO shop.lots VALUES (0, 0)")
+            making = pool.submit(maker.execute, "REINDEX TABLE CONCURRENTLY shop.lots")
+            wait_until(lambda: admin("SELECT 1 FROM pg_class WHERE relname = 'ix_b_ccnew'"))
+            assert self.found(database_state.read(database)) == {}
+            maker.cancel()
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                making.result(60)
+            holder.rollback()
+        state = database_state.read(database)
+        assert self.found(state) == {f"shop.ix_{one}_ccnew": Trouble.INVALID for one in "ab"}
+        left = of(told(state), "are invalid")
+        assert "Drop it: `DROP INDEX CONCURRENTLY shop.ix_" in left.advice
+
+    def test_of_odd_names_are_told_apart(self, database: Database, admin: Admin) -> None:
+        admin('CREATE TABLE shop."a ""100%"" {x} USING y" AS SELECT 1 AS "b%{}"')
+        for name in ("x USING y", "{z}"):
+            admin(f'CREATE INDEX "{name}" ON shop."a ""100%"" {{x}} USING y" ("b%{{}}")')
+        [finding] = database_state.read(database).findings(14)
+        assert finding.ddl == 'DROP INDEX CONCURRENTLY shop."{z}";'
+        assert finding.index.shape == 'btree ("b%{}")'
+
     def test_are_unused_only_after_some_days_on_record(self, indexed: Database, admin: Admin) -> None:
         assert take_sizes(indexed)
         assert Trouble.UNUSED not in self.found(database_state.read(indexed)).values()

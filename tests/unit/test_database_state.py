@@ -200,6 +200,14 @@ class TestFindings:
         assert self.troubles(index("a", is_valid=False)) == {"shop.ix_a": "invalid"}
         assert self.troubles(index("a", is_valid=False, is_being_built=True)) == {}
 
+    def test_an_invalid_one_can_go_if_another_is_the_same(self) -> None:
+        invalid = index("a", name="left", is_valid=False)
+        assert findings([invalid], {}, None, NOW, timedelta(1))[0].ddl.startswith("REINDEX")
+        for other, can_go in ((index("a"), True), (index("b"), False)):
+            assert findings([invalid, other], {}, None, NOW, timedelta(1))[0].can_go is can_go
+        unique = index("a", name="left", is_valid=False, is_unique=True)
+        assert findings([unique, index("a")], {}, None, NOW, timedelta(1))[0].ddl.startswith("REINDEX")
+
     def test_unused_since_it_is_on_record_and_counted(self) -> None:
         assert self.troubles(index("a", scans=0)) == {"shop.ix_a": "unused"}
         assert self.troubles(index("a", scans=0), days=30) == {}
