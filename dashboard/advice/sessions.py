@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from dashboard.advice.verdict import Level, Now, Verdict, plain
+from dashboard.advice.verdict import Level, Now, Verdict, listed, plain
 from dashboard.database_state import Session
 
 _WAITS = 5
@@ -17,39 +17,73 @@ def sessions(now: Now, known: Sequence[Session], long_seconds: float) -> list[Ve
     blocking = {pid for one in waiting for pid in one.blocked_by}
     others = [one for one in known if one.pid not in blocking and not one.blocked_by]
     told = [_waits(now, one, by_pid) for one in waiting[:_WAITS]]
+    if len(waiting) > _WAITS:
+        told.append(_more(now, waiting[_WAITS:], by_pid))
     return told + [verdict for one in others for verdict in _long(now, one, long_seconds)]
 
 
 def who(one: Session) -> str:
     """``session 12 (daybook, psql)``."""
-    names = ", ".join(plain(name) for name in (one.user_name, one.application_name) if name)
+    names = ", ".join(plain(name) for name in (one.user_name, one.kind or one.application_name) if name)
     return f"session {one.pid}{f' ({names})' if names else ''}"
 
 
 def _waits(now: Now, one: Session, by_pid: Mapping[int, Session]) -> Verdict:
-    level = Level.NOTE
-    since = one.waits_since or now.moment
-    if now.is_overdue(since):
-        level = Level.BAD
-    elif (now.moment - since).total_seconds() >= _MOMENT_SECONDS:
-        level = Level.WARNING
-    pid = one.blocked_by[0]
-    blocker = by_pid.get(pid)
+    *between, pid = _chain(one, by_pid)
+    said = f"{_capital(who(one))} has waited {now.duration_since(_since(now, one))} for "
+    if between:
+        others = f" with {now.counted(len(between) - 1, 'other')}" if len(between) > 1 else ""
+        said += f"{who(by_pid[between[0]])}, which itself waits{others} for "
     return Verdict(
-        level,
-        f"{_capital(who(one))} has waited {now.duration_since(since)} for {_holder(now, pid, blocker)}.",
-        _release(pid, blocker),
+        _level(now, one), f"{said}{_holder(now, pid, by_pid.get(pid))}.", _release(pid, by_pid.get(pid))
     )
+
+
+def _more(now: Now, waiting: Sequence[Session], by_pid: Mapping[int, Session]) -> Verdict:
+    """In a word, those that wait behind the ones that are told of."""
+    pids = dict.fromkeys(_chain(one, by_pid)[-1] for one in waiting)
+    holders = [_named(pid, by_pid.get(pid)) for pid in [*pids][:_WAITS]]
+    if len(pids) > _WAITS:
+        holders.append(f"{len(pids) - _WAITS} others")
+    wait = "waits" if len(waiting) == 1 else "wait"
+    return Verdict(
+        _level(now, waiting[0]),
+        f"{now.counted(len(waiting), 'more session')} {wait}, in the end for {listed(holders)}.",
+    )
+
+
+def _chain(one: Session, by_pid: Mapping[int, Session]) -> list[int]:
+    """The sessions between one that waits and the one that holds up all of them, and that one: it waits for none."""
+    pids = [one.blocked_by[0]]
+    while (following := by_pid.get(pids[-1])) and following.blocked_by:
+        pid = following.blocked_by[0]
+        if pid == one.pid or pid in pids:  # a deadlock, which PostgreSQL ends within a second
+            break
+        pids.append(pid)
+    return pids
+
+
+def _since(now: Now, one: Session) -> datetime:
+    return one.waits_since or now.moment
+
+
+def _level(now: Now, one: Session) -> Level:
+    if now.is_overdue(_since(now, one)):
+        return Level.BAD
+    has_long = (now.moment - _since(now, one)).total_seconds() >= _MOMENT_SECONDS
+    return Level.WARNING if has_long else Level.NOTE
+
+
+def _named(pid: int, one: Session | None) -> str:
+    if pid == 0:
+        return "a prepared transaction"
+    return who(one) if one else f"session {pid}"
 
 
 def _holder(now: Now, pid: int, blocker: Session | None) -> str:
     """Who holds what somebody waits for, and what that one does."""
-    if pid == 0:
-        return "a prepared transaction"
     if blocker is None:
-        return f"session {pid}"
-    if blocker.blocked_by:
-        return f"{who(blocker)}, which itself waits for session {blocker.blocked_by[0]}"
+        return _named(pid, None)
     if blocker.is_idle_in_transaction:
         return f"{who(blocker)}, which is idle in a transaction{_for(now, blocker.state_since)}"
     if blocker.is_running:
@@ -64,8 +98,9 @@ def _for(now: Now, moment: datetime | None) -> str:
 def _release(pid: int, blocker: Session | None) -> str:
     if pid == 0:
         return "Look for it in pg_prepared_xacts, and commit it or roll it back."
-    if blocker and blocker.is_idle_in_transaction:
-        return f"Let that program commit, or end its session: `SELECT pg_terminate_backend({pid});`"
+    if blocker and blocker.state and not blocker.is_running:
+        do = "commit" if blocker.is_idle_in_transaction else "unlock it"
+        return f"Let that program {do}, or end its session: `SELECT pg_terminate_backend({pid});`"
     return f"Let it end, or stop its statement: `SELECT pg_cancel_backend({pid});`"
 
 

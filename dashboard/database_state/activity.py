@@ -1,5 +1,6 @@
 """The sessions of the database: who runs what for how long, and who waits for whom."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,14 +12,17 @@ from dashboard.parts import OWN, asked
 
 SESSIONS = 200
 HIDDEN = "<insufficient privilege>"
-NOT_SHOWN = "(not shown, since it speaks of a password)"
+NOT_SHOWN = "(not shown, since it may hold a secret)"
 IDLE_IN_TRANSACTION = ("idle in transaction", "idle in transaction (aborted)")
+
+_SECRET = re.compile(r"passw|secret|token|api_?key|://[^\s/@]+:[^\s/@]+@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """Somebody's connection. ``state``, ``query`` and times are None where they may not be seen.
 
+    ``kind`` is what it is if it is no program's, such as ``autovacuum worker``: told of those that others wait for.
     ``blocked_by`` are the numbers of the sessions that it waits for since ``waits_since``; 0 is a prepared
     transaction, which has no session.
     """
@@ -26,6 +30,7 @@ class Session:
     pid: int
     user_name: str | None
     application_name: str | None
+    kind: str | None
     state: str | None
     query: str | None
     transaction_since: datetime | None
@@ -54,10 +59,10 @@ def _session(row: dict[str, Any]) -> Session:
 
 
 def _harmless(query: str | None) -> str | None:
-    """The text, unless it may hold a password: of a role, a server, a subscription."""
+    """The text, unless it may hold a secret: of a role, a subscription, in the address of a server."""
     if query is None or query == HIDDEN:
         return None
-    return NOT_SHOWN if "password" in query.lower() else query
+    return NOT_SHOWN if _SECRET.search(query) else query
 
 
 def rows(known: tuple[Session, ...]) -> pl.DataFrame:
@@ -66,7 +71,7 @@ def rows(known: tuple[Session, ...]) -> pl.DataFrame:
         {
             "pid": one.pid,
             "who": one.user_name,
-            "application_name": one.application_name,
+            "application_name": one.kind or one.application_name,
             "state": one.state,
             "transaction_since": one.transaction_since,
             "statement_since": one.statement_since,

@@ -1,18 +1,23 @@
 -- Who runs a statement, holds a transaction open, or waits, and for which sessions; those that wait come first.
 -- params: own text, number integer
-WITH waiting AS (
-    SELECT
-        pid,
-        pg_blocking_pids(pid) AS blocked_by,
-        min((to_jsonb(pg_locks) ->> 'waitstart')::timestamptz) AS waits_since  -- from PostgreSQL 14 on
+WITH longest AS (
+    SELECT pid, min((to_jsonb(pg_locks) ->> 'waitstart')::timestamptz) AS waits_since  -- from PostgreSQL 14 on
     FROM pg_locks
-    WHERE NOT granted
+    JOIN pg_stat_activity USING (pid)
+    WHERE NOT granted AND datname = current_database()
     GROUP BY pid
+    ORDER BY waits_since NULLS LAST, pid
+    LIMIT :number
+),
+-- To know for whom one waits, PostgreSQL stops all who take locks for a moment.
+waiting AS MATERIALIZED (
+    SELECT pid, waits_since, pg_blocking_pids(pid) AS blocked_by FROM longest
 )
 SELECT
     pid,
     usename::text AS user_name,
     application_name,
+    nullif(backend_type, 'client backend') AS kind,
     state,
     query,
     xact_start AS transaction_since,
@@ -23,14 +28,15 @@ SELECT
 FROM pg_stat_activity
 LEFT JOIN waiting USING (pid)
 WHERE
-    datname = current_database()
-    AND pid <> pg_backend_pid()
-    AND coalesce(backend_type, 'client backend') = 'client backend'
-    AND NOT starts_with(coalesce(query, ''), :own)
+    pid <> pg_backend_pid()
     AND (
-        state <> 'idle'
-        OR waiting.pid IS NOT NULL
-        OR pid IN (SELECT unnest(blocked_by) FROM waiting)
+        pid IN (SELECT unnest(blocked_by) FROM waiting)
+        OR (
+            datname = current_database()
+            AND coalesce(backend_type, 'client backend') = 'client backend'
+            AND NOT starts_with(coalesce(query, ''), :own)
+            AND (state <> 'idle' OR waiting.pid IS NOT NULL)
+        )
     )
-ORDER BY waits_since NULLS LAST, transaction_since NULLS LAST, pid
+ORDER BY waiting.pid IS NULL, waits_since NULLS LAST, transaction_since NULLS LAST, pid
 LIMIT :number

@@ -12,6 +12,7 @@ from dashboard.database import READER_ROLE, Database
 from dashboard.database_state import DatabaseState, Trouble, prune_sizes, take_sizes
 from dashboard.database_state.tables import RELATIONS
 from dashboard.notation import Notation
+from dashboard.parts import OWN
 from tests.reads import wait_until
 
 Admin = Callable[..., list[tuple[object, ...]]]
@@ -213,6 +214,40 @@ class TestSessions:
         assert first.advice.endswith(f"`SELECT pg_terminate_backend({pid});`")
         [shown] = state.session_rows().filter(pid=blocked).to_dicts()
         assert (shown["waits_for"], shown["query"]) == (str(pid), BLOCKED)
+
+    @pytest.mark.usefixtures("monitored")
+    def test_holder_is_told_though_it_is_idle_or_one_of_the_program_s_own(
+        self, database: Database, database_url: str
+    ) -> None:
+        lock = "SELECT pg_advisory_lock(7)"
+        with (
+            psycopg.connect(database_url, autocommit=True) as holder,
+            psycopg.connect(database_url, autocommit=True) as waiter,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            pid, waits = holder.info.backend_pid, waiter.info.backend_pid
+            holder.execute(f"{OWN} {lock}")
+            waiting = pool.submit(waiter.execute, lock)
+            wait_until(lambda: holder.execute(f"{OWN} SELECT 1 FROM pg_locks WHERE NOT granted").fetchall())
+            state = database_state.read(database)
+            holder.execute("SELECT pg_advisory_unlock_all()")
+            waiting.result(60)
+        assert [one.pid for one in state.sessions.get()] == [waits, pid]
+        advice = of(told(state), f"for session {pid} (").advice
+        assert (
+            advice == f"Let that program unlock it, or end its session: `SELECT pg_terminate_backend({pid});`"
+        )
+
+    @pytest.mark.parametrize(
+        "text", ["api_key = 'x7'", "CONNECTION 'postgresql://u:x7@host'", "my password is x7"]
+    )
+    @pytest.mark.usefixtures("monitored")
+    def test_statement_that_may_hold_a_secret_is_not_shown(
+        self, database: Database, database_url: str, text: str
+    ) -> None:
+        with psycopg.connect(database_url) as idle:
+            idle.execute(f"SELECT $a${text}$a$")
+            assert "x7" not in str(database_state.read(database).sessions.get())
 
     @pytest.mark.usefixtures("monitored")
     def test_idle_transaction_is_told_but_not_the_reader_of_the_page(

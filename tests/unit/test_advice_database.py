@@ -38,6 +38,7 @@ def session(
     facts = {
         "user_name": "shop",
         "application_name": "till",
+        "kind": None,
         "state": "active",
         "query": "SELECT 1",
         "transaction_since": began,
@@ -110,6 +111,22 @@ class TestSessions:
         assert "pg_terminate_backend(4)" in second.advice
         assert "a prepared transaction" in third.finding
         assert last.finding == "Session 5 (till) has waited 0 ms for session 6."
+
+    def test_all_in_a_chain_are_told_of_the_one_that_holds_them_up(self) -> None:
+        held = session(9, kind="autovacuum worker", application_name=None, user_name=None)
+        queue = [session(pid, pid + 1, waits=9 - pid) for pid in range(1, 9)]
+        *told, more = sessions(NOW, [*queue, held], 60)
+        assert len(told) == 5
+        assert (
+            "for session 2 (shop, till), which itself waits with 6 others for session 9 (" in told[0].finding
+        )
+        assert all("which runs a statement for 90 s." in one.finding for one in told)
+        assert all("pg_cancel_backend(9)" in one.advice for one in told)
+        assert more.finding == "3 more sessions wait, in the end for session 9 (autovacuum worker)."
+
+    def test_of_a_deadlock_each_is_told_to_wait_for_another(self) -> None:
+        first, _ = sessions(NOW, [session(1, 2), session(2, 1)], 60)
+        assert "Session 1 (shop, till) has waited 0 ms for session 2" in first.finding
 
     def test_long_ones_are_told_from_the_limit_on(self) -> None:
         known = [session(1, since=59), session(2, since=61), session(3, since=61, state="idle")]
