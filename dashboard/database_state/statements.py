@@ -15,13 +15,14 @@ SELECT quote_ident(nspname) AS schema_name FROM pg_extension
 JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pg_stat_statements'
 """
 _COUNTED = """
-SELECT query, calls, total_exec_time AS total_ms
+SELECT query, sum(calls)::bigint AS calls, sum(total_exec_time) AS total_ms
 FROM {schema}.pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND NOT starts_with(coalesce(query, ''), $1)
     AND coalesce(query, '') !~* 'password'
     AND coalesce(query, '') !~* '^\\s*(begin|commit|rollback|set|show|copy|explain|create|drop|alter|listen)\\y'
-ORDER BY total_exec_time DESC
+GROUP BY query
+ORDER BY total_ms DESC
 LIMIT $2
 """
 _HIDDEN = "<insufficient privilege>"

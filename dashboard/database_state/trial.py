@@ -28,7 +28,8 @@ SELECT * FROM {relation} TABLESAMPLE SYSTEM (%(percent)s) LIMIT %(rows)s
 # in a prepared statement.
 _PICK = """
 CREATE TEMP TABLE daybook_picked ON COMMIT DROP AS
-SELECT {values} FROM pg_temp.daybook_copy WHERE {known} LIMIT 1 OFFSET (SELECT count(*) / 2 FROM pg_temp.daybook_copy)
+SELECT {values} FROM pg_temp.daybook_copy WHERE {known}
+LIMIT 1 OFFSET (SELECT count(*) / 2 FROM pg_temp.daybook_copy WHERE {known})
 """
 _EDGE = "(SELECT percentile_disc({at}) WITHIN GROUP (ORDER BY {column}) FROM pg_temp.daybook_copy) AS {name}"
 _INDEX = "CREATE INDEX daybook_copy_index ON pg_temp.daybook_copy ({columns})"
@@ -73,13 +74,13 @@ def tried(database: Database, candidate: Candidate) -> Trial | None:
 
 def _measured(writer: Writer, wish: Wish) -> Trial | None:
     table = wish.table
-    names = {"relation": table.relation}
     writer.execute(_TIMEOUTS)
-    writer.execute(_COPY.format(**names))
+    writer.execute(_COPY.format(relation=table.relation))
     width = max(table.table_bytes // max(table.rows, 1), 1)
     most = min(MOST_ROWS, _MOST_BYTES // width)
     percent = min(100.0, 120 * most / max(table.rows, 1))
-    rows = writer.execute(f"{OWN} {_FILL}".format(**names), {"percent": percent, "rows": most})
+    fill = f"{OWN} {_FILL}".format(relation=table.relation.replace("%", "%%"))
+    rows = writer.execute(fill, {"percent": percent, "rows": most})
     if not rows or not _pick(writer, wish):
         return None
     writer.execute("ANALYZE pg_temp.daybook_copy")

@@ -88,6 +88,29 @@ class TestMissingIndexes:
             assert "On a copy of" in advice.trial(now, candidate, found).finding
         assert admin(relations) == before
 
+    def test_of_odd_names_and_of_columns_with_few_values_are_tried(
+        self, database: Database, monitored: Admin
+    ) -> None:
+        monitored("""CREATE TABLE shop."100%s {x}" AS SELECT CASE WHEN n % 10 = 0 THEN n END AS "b%{}"
+            FROM generate_series(1, 20000) AS n""")
+        monitored('ANALYZE shop."100%s {x}"')
+        for _ in range(2):
+            monitored("""SELECT count(*) FROM shop."100%s {x}" WHERE "b%{}" = 70""")
+        monitored(FLUSH)
+        [candidate] = database_state.read(database).missing.get()
+        assert candidate.calls == 2
+        found = database_state.tried(database, candidate)
+        assert found
+        assert found.is_used
+
+    def test_name_a_statement_once_whoever_ran_it(self, visited: Database, monitored: Admin) -> None:
+        monitored(f"SET ROLE {READER_ROLE}")
+        monitored("SELECT visitor FROM shop.visitors WHERE name = 'visitor 8'")
+        monitored("RESET ROLE")
+        monitored("SELECT visitor FROM shop.visitors WHERE name = 'visitor 9'")
+        [candidate] = [one for one in database_state.read(visited).missing.get() if "visitors" in one.ddl]
+        assert [one.calls for one in candidate.statements if "SELECT visitor " in one.text] == [2]
+
     def test_that_were_made_are_missed_no_more(self, visited: Database, admin: Admin) -> None:
         for candidate in database_state.read(visited).missing.get():
             admin(candidate.ddl)
