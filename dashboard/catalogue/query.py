@@ -46,13 +46,18 @@ class Query:
     settings: tuple[tuple[str, str], ...] = ()
 
     @property
+    def mark(self) -> str:
+        """Its name as a comment."""
+        return f"/* {self.name} */"
+
+    @property
     def statement(self) -> str:
         """The SQL with its name, by which it is found among all that PostgreSQL runs.
 
         At both ends: PostgreSQL 18 counts a statement without the comments before it, and of a long one that runs it
         shows the beginning only.
         """
-        return f"/* {self.name} */ {self.sql}\n/* {self.name} */"
+        return f"{self.mark} {self.sql}\n{self.mark}"
 
     @property
     def tags(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dashboard.catalogue import catalogue
 from dashboard.database import Snapshot
 from dashboard.errors import DatabaseError
 from dashboard.parts import OWN
+from dashboard.parts import own as marked
 
 STATEMENTS = 200
 """So many of those that took the most time are looked at."""
@@ -18,7 +19,7 @@ _COUNTED = """
 SELECT query, sum(calls)::bigint AS calls, sum(total_exec_time) AS total_ms
 FROM {schema}.pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND NOT starts_with(coalesce(query, ''), $1)
+    AND strpos(coalesce(query, ''), $1) = 0
     AND coalesce(query, '') !~* 'password'
     AND coalesce(query, '') !~* '^\\s*(begin|commit|rollback|set|show|copy|explain|create|drop|alter|listen)\\y'
 GROUP BY query
@@ -50,13 +51,13 @@ def counted(snapshot: Snapshot) -> tuple[Statement, ...]:
 
     Raises StatementsUnknown, which says what to install or grant, and DatabaseError.
     """
-    schema = snapshot.frame(f"{OWN} {_SCHEMA}")
+    schema = snapshot.frame(marked(_SCHEMA))
     if schema.is_empty():
         raise StatementsUnknown(
             "PostgreSQL does not count statements. Put pg_stat_statements into shared_preload_libraries, "
             "restart PostgreSQL, and run CREATE EXTENSION pg_stat_statements."
         )
-    sql = f"{OWN} {_COUNTED.format(schema=schema['schema_name'][0])}"
+    sql = marked(_COUNTED.format(schema=schema["schema_name"][0]))
     try:
         with snapshot.savepoint():
             rows = snapshot.frame(sql, [OWN, STATEMENTS]).rows()

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from dashboard.database import Database, Snapshot, Writer
-from dashboard.parts import OWN, asked
+from dashboard.parts import asked, own
 
 RELATIONS = 1_000
 """So many of the largest tables, and of the largest indexes, are looked at."""
@@ -151,7 +151,7 @@ def free_shares(snapshot: Snapshot, known: tuple[Table, ...]) -> dict[str, float
 
     Of those up to half a GB, since it reads all pages with dead rows. Raises DatabaseError.
     """
-    schema = snapshot.frame(f"{OWN} {_HAS_PGSTATTUPLE}")
+    schema = snapshot.frame(own(_HAS_PGSTATTUPLE))
     if schema.is_empty():
         return None
     worth = [
@@ -159,7 +159,7 @@ def free_shares(snapshot: Snapshot, known: tuple[Table, ...]) -> dict[str, float
         for one in sorted(known, key=lambda one: -one.dead_rows)
         if one.dead_share >= _DEAD_SHARE_TO_MEASURE and one.table_bytes <= _LARGEST_TO_MEASURE_BYTES
     ]
-    sql = f"{OWN} {_FREE}".format(schema=schema["schema_name"][0])
+    sql = own(_FREE.format(schema=schema["schema_name"][0]))
     return {one.relation: snapshot.frame(sql, [one.relation_id])["share"][0] for one in worth[:_MEASURED]}
 
 
@@ -198,7 +198,7 @@ def take_sizes(database: Database) -> int:
         if writer.rows(_IS_TAKEN):
             return 0
         writer.execute("SET LOCAL lock_timeout = '2s'")
-        return writer.execute(f"{OWN} {_TAKE}", {"number": 2 * RELATIONS})
+        return writer.execute(own(_TAKE), {"number": 2 * RELATIONS})
 
 
 def prune_sizes(writer: Writer, keep_days: int) -> int:

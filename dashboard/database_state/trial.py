@@ -7,7 +7,7 @@ from typing import Any
 from dashboard.database import Database, Writer
 from dashboard.database_state.missing import Candidate
 from dashboard.database_state.wishes import Wish
-from dashboard.parts import OWN
+from dashboard.parts import own
 
 MOST_ROWS = 100_000
 _MOST_BYTES = 128 << 20
@@ -79,7 +79,7 @@ def _measured(writer: Writer, wish: Wish) -> Trial | None:
     width = max(table.table_bytes // max(table.rows, 1), 1)
     most = min(MOST_ROWS, _MOST_BYTES // width)
     percent = min(100.0, 120 * most / max(table.rows, 1))
-    fill = f"{OWN} {_FILL}".format(relation=table.relation.replace("%", "%%"))
+    fill = own(_FILL.format(relation=table.relation.replace("%", "%%")))
     rows = writer.execute(fill, {"percent": percent, "rows": most})
     if not rows or not _pick(writer, wish):
         return None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from dashboard.database import Database, Snapshot
 from dashboard.errors import DatabaseError
-from dashboard.parts import OWN, Part, begin, part
+from dashboard.parts import Part, begin, own, part
 from dashboard.system_state.configured import setting_rows
 from dashboard.system_state.processes import Process, Roll, processes, roll
 from dashboard.system_state.tables import (
@@ -36,7 +36,7 @@ __all__ = [
     "version_rows",
 ]
 
-_SERVER = f"{OWN} SELECT current_setting('server_version') AS version"
+_SERVER = own("SELECT current_setting('server_version') AS version")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ import pytest
 
 from dashboard import advice, database_state
 from dashboard.advice import Level, Verdict
+from dashboard.catalogue import catalogue
 from dashboard.database import READER_ROLE, Database
 from dashboard.database_state import DatabaseState, Trouble, prune_sizes, take_sizes
 from dashboard.database_state.tables import RELATIONS
 from dashboard.notation import Notation
 from dashboard.parts import OWN
+from dashboard.schema import check_queries
 from tests.reads import wait_until
 
 Admin = Callable[..., list[tuple[object, ...]]]
@@ -102,6 +104,23 @@ class TestMissingIndexes:
         found = database_state.tried(database, candidate)
         assert found
         assert found.is_used
+
+    def test_are_not_looked_for_in_the_statements_that_look_for_them(
+        self, database: Database, monitored: Admin
+    ) -> None:
+        monitored("SELECT pg_stat_statements_reset()")
+        check_queries(database, catalogue())  # at the start, which PostgreSQL sees first
+        for _ in range(2):
+            texts = " ".join(one.text for one in database_state.read(database).counted.get())
+        known = (
+            "pg_index",
+            "pg_attribute",
+            "pg_stats",
+            "pg_locks",
+            "pg_stat_replication",
+            "pg_stat_database",
+        )
+        assert not [name for name in known if f" {name}" in texts]
 
     def test_name_a_statement_once_whoever_ran_it(self, visited: Database, monitored: Admin) -> None:
         monitored(f"SET ROLE {READER_ROLE}")
