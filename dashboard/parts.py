@@ -27,6 +27,9 @@ SELECT clock_timestamp() AS now,
     set_config('lock_timeout', '500ms', true) AS lock_timeout
 {OWN}"""
 
+_HELD = (
+    "Somebody holds what this needs in the database, and it is not waited for. The rest of the page is shown."
+)
 _SLOW = "The database did not answer this within two seconds. The rest of the page does not wait for it."
 
 
@@ -59,9 +62,9 @@ def part(snapshot: Snapshot, reading: Callable[[Snapshot], T]) -> Part[T]:
         with snapshot.savepoint():
             return Part(reading(snapshot))
     except (StatementTimeout, LockTaken) as error:
-        slow = DatabaseError(_SLOW)
-        slow.__cause__ = error
-        return Part(None, slow)
+        why = DatabaseError(_HELD if isinstance(error, LockTaken) else _SLOW)
+        why.__cause__ = error
+        return Part(None, why)
     except DatabaseError as error:
         return Part(None, error)
 

@@ -6,21 +6,35 @@ from dashboard.advice.indexes import missing, scanned, superfluous
 from dashboard.advice.server import replica, server
 from dashboard.advice.sessions import sessions
 from dashboard.advice.tables import tables
-from dashboard.advice.verdict import Level, Now, Verdict, plain
-from dashboard.database_state import DatabaseState, Server, StatementsUnknown
+from dashboard.advice.verdict import Level, Now, Verdict, listed, plain
+from dashboard.database_state import DatabaseState, Server, StatementsUnknown, is_worthwhile
 
+_NAMES = {
+    "server": "the server",
+    "sessions": "sessions",
+    "tables": "tables",
+    "indexes": "indexes",
+    "growth": "growth",
+    "sizes": "the course of sizes",
+    "free_shares": "empty room",
+    "counted": "the statements of others",
+    "missing": "missing indexes",
+    "replicas": "replicas",
+}
+_MAIN = {"server", "sessions", "tables", "indexes"}
+_NAMED = 3
 _ORDER = (Level.BAD, Level.WARNING, Level.NOTE, Level.GOOD)
 
 
 def database(now: Now, state: DatabaseState, *, long_seconds: float, unused_days: int) -> list[Verdict]:
     """All that is the matter, the worst first; a good verdict before mere notes.
 
-    What could not be read is left out: its panel tells why. ``long_seconds`` is ``DASHBOARD_LONG_STATEMENT_SECONDS``,
-    ``unused_days`` is ``DASHBOARD_UNUSED_INDEX_DAYS``.
+    What could not be read is told in a note, and nothing is called well then. ``long_seconds`` is
+    ``DASHBOARD_LONG_STATEMENT_SECONDS``, ``unused_days`` is ``DASHBOARD_UNUSED_INDEX_DAYS``.
     """
     found = [*_found(now, state, long_seconds, unused_days)]
     found.sort(key=lambda one: _ORDER.index(one.level))
-    if any(one.level is not Level.NOTE for one in found) or state.tables.error:
+    if any(one.level is not Level.NOTE for one in found) or _MAIN & state.errors().keys():
         return found
     known = now.counted(len(state.tables.get()), "table")
     return [Verdict(Level.GOOD, f"The database is well, with {known} in order."), *found]
@@ -41,12 +55,28 @@ def _found(now: Now, state: DatabaseState, long_seconds: float, unused_days: int
 
 
 def _unseen(state: DatabaseState, of_server: Server | None) -> Iterator[Verdict]:
-    """What is hidden, and what shows it."""
+    """What is hidden or could not be read, why, and what shows it."""
+    by_error: dict[str, list[str]] = {}
+    for name, error in state.errors().items():
+        if not isinstance(error, StatementsUnknown):
+            by_error.setdefault(str(error), []).append(_NAMES[name])
+    for why, names in by_error.items():
+        yield Verdict(Level.NOTE, f"Not read: {listed(names)}.", plain(why))
     if isinstance(state.counted.error, StatementsUnknown):
         yield Verdict(
             Level.NOTE,
             "Only our own queries are searched for missing indexes, since those of others are not known.",
             str(state.counted.error),
+        )
+    known = state.tables.otherwise(())
+    if of_server and (unseen := [one for one in known if not one.is_readable and is_worthwhile(one)]):
+        them = listed([plain(one.relation) for one in unseen[:_NAMED]])
+        others = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+        yield Verdict(
+            Level.NOTE,
+            f"Missing indexes are not looked for on {them}{others}, since {plain(of_server.role)} may not read "
+            f"{'it' if len(unseen) == 1 else 'them'}, nor know what values there are.",
+            f"`GRANT SELECT ON {plain(unseen[0].relation)} TO {plain(of_server.role)};`",
         )
     if of_server and not of_server.sees_all:
         role = plain(of_server.role)

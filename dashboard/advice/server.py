@@ -91,8 +91,10 @@ def transactions(now: Now, server: Server) -> str:
     )
 
 
-def replication(now: Now, server: Server, replicas: Sequence[Replica]) -> str:
-    """What this server is to others."""
+def replication(now: Now, server: Server, replicas: Sequence[Replica] | None) -> str:
+    """What this server is to others; ``replicas`` are None if they could not be read."""
     if server.is_replica:
         return f"A replica, {now.notation.duration(server.replay_lag_seconds or 0)} behind."
+    if replicas is None:
+        return "Whether it has replicas could not be read."
     return f"It has {now.counted(len(replicas), 'replica')}." if replicas else "It has no replica."

@@ -1,6 +1,6 @@
 """How the database is: what operators see of its tables, indexes, sessions and server, past the cache."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -9,11 +9,12 @@ from dashboard.database import Database
 from dashboard.database_state import activity, columns, indexes, missing, server, statements, tables
 from dashboard.database_state.activity import Session
 from dashboard.database_state.indexes import Finding, Index, Trouble, findings
-from dashboard.database_state.missing import Candidate
+from dashboard.database_state.missing import Candidate, is_worthwhile
 from dashboard.database_state.server import Replica, Server
 from dashboard.database_state.statements import Statement, StatementsUnknown
 from dashboard.database_state.tables import Growth, Table, prune_sizes, take_sizes
 from dashboard.database_state.trial import Trial, tried
+from dashboard.errors import DatabaseError
 from dashboard.parts import Part, begin, part
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Table",
     "Trial",
     "Trouble",
+    "is_worthwhile",
     "prune_sizes",
     "read",
     "take_sizes",
@@ -58,6 +60,11 @@ class DatabaseState:
     counted: Part[tuple[Statement, ...]]
     missing: Part[tuple[Candidate, ...]]
     replicas: Part[tuple[Replica, ...]]
+
+    def errors(self) -> dict[str, DatabaseError]:
+        """Why each of the parts that could not be read was not."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: it.error for name, it in parts.items() if isinstance(it, Part) and it.error}
 
     def findings(self, unused_days: int) -> tuple[Finding, ...]:
         """What is the matter with indexes, the worst first; nothing while they can't be read.

@@ -62,6 +62,10 @@ def counted(snapshot: Snapshot) -> tuple[Statement, ...]:
         with snapshot.savepoint():
             rows = snapshot.frame(sql, [OWN, STATEMENTS]).rows()
     except DatabaseError as error:
+        if "total_exec_time" in str(error):
+            raise StatementsUnknown(
+                "pg_stat_statements is that of an older PostgreSQL: ALTER EXTENSION pg_stat_statements UPDATE."
+            ) from error
         if "shared_preload_libraries" not in str(error):
             raise
         raise StatementsUnknown(

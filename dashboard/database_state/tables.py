@@ -88,7 +88,8 @@ class Table:
     ``index_bytes`` are unknown while somebody holds it exclusively. Counts are PostgreSQL's, some of them estimates:
     ``modified_rows`` since it was analyzed last, ``inserted_rows`` since it was vacuumed last, ``seq_rows`` of all the
     ``seq_scans`` that read it in full, ``inserts`` since the statistics began. ``is_autovacuumed`` is false where
-    somebody turned that off for it.
+    somebody turned that off for it. ``is_readable``: the reader may read rows of it, without which what
+    PostgreSQL knows of their values is hidden.
     """
 
     relation_id: int
@@ -109,6 +110,7 @@ class Table:
     index_scans: int
     inserts: int
     is_autovacuumed: bool
+    is_readable: bool
     transaction_age: int | None
 
     @property

@@ -85,7 +85,9 @@ def figures(state: DatabaseState) -> None:
         ui.figure("Found in memory", hit, advice.found_in_memory(now, server))
         age = notation.exact(server.transaction_age / server.freeze_age, Format.SHARE)
         ui.figure("Transaction age", age, advice.transactions(now, server))
-        ui.figure("PostgreSQL", server.version, advice.replication(now, server, state.replicas.otherwise(())))
+        ui.figure(
+            "PostgreSQL", server.version, advice.replication(now, server, state.replicas.otherwise(None))
+        )
 
 
 def wanted(one: Candidate) -> None:

@@ -51,6 +51,7 @@ SELECT
     coalesce(
         NOT lower(array_to_string(reloptions, ' ')) ~ 'autovacuum_enabled=(false|off|0|no)', true
     ) AS is_autovacuumed,
+    has_any_column_privilege(relation_id, 'SELECT') AS is_readable,
     CASE WHEN relfrozenxid <> '0' THEN age(relfrozenxid) END::bigint AS transaction_age
 FROM measured
 LEFT JOIN pg_stat_user_tables ON relid = relation_id

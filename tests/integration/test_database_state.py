@@ -392,6 +392,39 @@ class TestRights:
         assert "CREATE EXTENSION pg_stat_statements" in of(told(state), "Only our own queries").advice
         assert state.missing.get() == ()
 
+    def test_an_extension_of_an_older_server_is_to_be_updated(self, database: Database, admin: Admin) -> None:
+        admin("DROP EXTENSION pg_stat_statements")
+        admin("CREATE EXTENSION pg_stat_statements VERSION '1.7'")
+        advice = of(told(database_state.read(database)), "Only our own queries").advice
+        assert "ALTER EXTENSION pg_stat_statements UPDATE" in advice
+
+    def test_table_that_the_reader_may_not_read_is_told(self, database: Database, monitored: Admin) -> None:
+        monitored("CREATE SCHEMA secret")
+        monitored("CREATE TABLE secret.lots AS SELECT generate_series(1, 20000) AS a")
+        monitored("ANALYZE secret.lots")
+        for statement in ("SELECT FROM secret.lots WHERE a = 1", FLUSH):
+            monitored(statement)
+        note = of(told(database_state.read(database)), "not looked for on secret.lots")
+        assert f"GRANT SELECT ON secret.lots TO {READER_ROLE};" in note.advice
+        monitored(note.advice.strip("`"))
+        state = database_state.read(database)
+        assert [one.ddl for one in state.missing.get()] == ["CREATE INDEX CONCURRENTLY ON secret.lots (a);"]
+        assert all("not looked for" not in one.finding for one in told(state))
+
+    @pytest.mark.parametrize(
+        ("catalog", "lost"),
+        [("pg_index", {"tables", "indexes", "missing", "free_shares"}), ("pg_statistic", {"missing"})],
+    )
+    def test_catalog_that_somebody_holds_takes_but_what_needs_it(
+        self, database: Database, database_url: str, catalog: str, lost: set[str]
+    ) -> None:
+        database_state.read(database)
+        with psycopg.connect(database_url) as holder:
+            holder.execute(f"LOCK TABLE {catalog} IN ACCESS EXCLUSIVE MODE")
+            state = database_state.read(database)
+        assert state.errors().keys() == lost
+        assert "Somebody holds what this needs" in of(told(state), "Not read: ").advice
+
     def test_one_part_fails_alone(self, database: Database, admin: Admin) -> None:
         admin(f"REVOKE SELECT ON dashboard.relation_sizes FROM {READER_ROLE}")
         state = database_state.read(database)

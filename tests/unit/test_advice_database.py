@@ -194,16 +194,31 @@ class TestDatabase:
         )
         assert [one.level for one in verdicts] == [Level.BAD, Level.WARNING, Level.NOTE]
 
-    def test_nothing_is_said_of_what_could_not_be_read(self) -> None:
+    def test_nothing_is_said_of_what_could_not_be_read_but_why(self) -> None:
         error = MissingRights("no")
         unread = dict.fromkeys(
             ("server", "sessions", "tables", "indexes", "missing", "counted", "replicas"), Part(None, error)
         )
-        assert told(**unread) == []
+        names = (
+            "the server, sessions, tables, indexes, the statements of others, missing indexes and replicas"
+        )
+        assert told(**unread) == [Verdict(Level.NOTE, f"Not read: {names}.", "no")]
+        assert replication(NOW, of_server(), None) == "Whether it has replicas could not be read."
+
+    @pytest.mark.parametrize(("part", "is_well"), [("sessions", False), ("server", False), ("growth", True)])
+    def test_is_not_called_well_while_that_is_not_known(self, part: str, is_well: bool) -> None:
+        *_, note = verdicts = told(**{part: Part(None, DatabaseError("held"))})
+        assert (note.finding.startswith("Not read: "), note.advice) == (True, "held")
+        assert (len(verdicts) == 2) is is_well
+
+    def test_tables_whose_values_are_hidden_are_told(self) -> None:
+        [_, note] = told(tables=(table(is_readable=False), table("shop.small", is_readable=False, rows=9)))
+        assert "not looked for on shop.orders, since daybook_reader may not read it" in note.finding
+        assert note.advice == "`GRANT SELECT ON shop.orders TO daybook_reader;`"
 
     def test_counters_alone_speak_where_statements_are_unknown(self) -> None:
         large = table("shop.large", seq_scans=7, seq_rows=700_000)
-        [_, note] = told(counted=Part(None, DatabaseError("no")), tables=(large,))
+        _, note, _ = told(counted=Part(None, DatabaseError("no")), tables=(large,))
         assert "1 large table is read in full more often than by an index: shop.large." in note.finding
 
 

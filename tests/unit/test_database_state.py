@@ -38,6 +38,7 @@ def table(relation: str = ORDERS, **chosen: Any) -> Table:
         "index_scans": 0,
         "inserts": 100_000,
         "is_autovacuumed": True,
+        "is_readable": True,
         "transaction_age": 100,
     }
     return Table(**facts | chosen)
