@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 from dashboard.advice.verdict import Level, Now, Verdict, listed, plain
-from dashboard.database_state import Candidate, Finding, Table, Trial, Trouble
+from dashboard.database_state import Candidate, Finding, Table, Trial, Trouble, is_scanned, is_worthwhile
 from dashboard.notation import Format
 
 _NAMED = 3
 _WORTH_WARNING_MS = 1_000.0
 _FASTER = 2.0  # times, or it is not worth the writes
 _MUCH_BYTES = 10_000_000
-_MANY_ROWS = 10_000
 _PRECISE_MS = 9.95
 
 _ONE = {"is_": "is", "it": "it", "a_duplicate": "a duplicate"}
@@ -113,9 +112,8 @@ def _trouble(now: Now, trouble: Trouble, findings: Sequence[Finding]) -> Verdict
 
 def scanned(now: Now, tables: Sequence[Table]) -> list[Verdict]:
     """What the counters of scans say alone, where the texts of statements say nothing."""
-    found = [
-        one for one in tables if one.seq_scans > one.index_scans and one.seq_rows > _MANY_ROWS * one.seq_scans
-    ]
+    found = [one for one in tables if is_scanned(one) and is_worthwhile(one)]
+    found.sort(key=lambda one: one.index_scans - one.seq_scans)
     if not found:
         return []
     names = [plain(one.relation) for one in found[:_NAMED]]

@@ -9,7 +9,7 @@ from dashboard.database import Database
 from dashboard.database_state import activity, columns, indexes, missing, server, statements, tables
 from dashboard.database_state.activity import Session
 from dashboard.database_state.indexes import Finding, Index, Trouble, findings
-from dashboard.database_state.missing import Candidate, is_worthwhile
+from dashboard.database_state.missing import Candidate, is_scanned, is_worthwhile
 from dashboard.database_state.server import Replica, Server
 from dashboard.database_state.statements import Statement, StatementsUnknown
 from dashboard.database_state.tables import Growth, Table, prune_sizes, take_sizes
@@ -32,6 +32,7 @@ __all__ = [
     "Table",
     "Trial",
     "Trouble",
+    "is_scanned",
     "is_worthwhile",
     "prune_sizes",
     "read",
@@ -89,6 +90,10 @@ class DatabaseState:
         """A row a table, see ``tables.rows``. Raises DatabaseError."""
         free = self.free_shares.otherwise(None) or {}
         return tables.rows(self.tables.get(), self.growth.otherwise({}), free)
+
+    def scanned_rows(self) -> pl.DataFrame:
+        """A row a table that is read in full too often, see ``missing.scanned_rows``. Raises DatabaseError."""
+        return missing.scanned_rows(self.tables.get(), self.missing.otherwise(()))
 
     def index_rows(self) -> pl.DataFrame:
         """A row an index, see ``indexes.rows``. Raises DatabaseError."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from math import prod
 
+import polars as pl
+
 from dashboard.database_state.columns import Column, Columns
 from dashboard.database_state.indexes import Index
 from dashboard.database_state.predicates import scopes
@@ -45,8 +47,12 @@ class Candidate:
     @property
     def ddl(self) -> str:
         """To be run by a person, outside of a transaction."""
-        names = ", ".join(column.quoted for column in self.wish.columns)
-        return f"CREATE INDEX CONCURRENTLY ON {self.table.relation} ({names});"
+        return f"CREATE INDEX CONCURRENTLY ON {self.table.relation} ({self.columns_listed});"
+
+    @property
+    def columns_listed(self) -> str:
+        """As SQL writes them."""
+        return ", ".join(column.quoted for column in self.wish.columns)
 
     @property
     def total_ms(self) -> float:
@@ -97,6 +103,31 @@ def is_worthwhile(table: Table) -> bool:
     if table.index_bytes is None:
         return False
     return table.table_bytes > LEAST_BYTES and table.rows >= LEAST_ROWS and table.seq_scans > 0
+
+
+def is_scanned(table: Table) -> bool:
+    """Whether a table that is not small is read in full more often than by an index."""
+    return table.table_bytes > LEAST_BYTES and table.seq_scans > table.index_scans
+
+
+def scanned_rows(tables: Sequence[Table], found: Sequence[Candidate]) -> pl.DataFrame:
+    """A row a table that is scanned so, the one most often first, with ``rows_each`` (Int64) that are read each time.
+
+    ``wanted`` (String) are the columns by which statements search it without an index, null if there are none.
+    """
+    known = sorted(filter(is_scanned, tables), key=lambda one: one.index_scans - one.seq_scans)
+    rows = [
+        {
+            "relation": one.relation,
+            "table_bytes": one.table_bytes,
+            "seq_scans": one.seq_scans,
+            "index_scans": one.index_scans,
+            "rows_each": one.seq_rows // one.seq_scans,
+            "wanted": "; ".join(it.columns_listed for it in found if it.table == one) or None,
+        }
+        for one in known
+    ]
+    return pl.DataFrame(rows, schema_overrides={"wanted": pl.String}, infer_schema_length=None)
 
 
 def is_served(wish: Wish, indexes: Sequence[Index]) -> bool:

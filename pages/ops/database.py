@@ -21,6 +21,18 @@ FINDINGS = (
     Column("size_bytes", "Size", Format.BYTES),
     Column("since", "Unused since", definition="Or longer: since it is on record, or PostgreSQL counts."),
 )
+SCANNED = (
+    Column("relation", "Table", definition="Those over 80,000 bytes."),
+    Column("table_bytes", "Size", Format.BYTES),
+    Column("seq_scans", "Read in full", Format.COUNT),
+    Column("index_scans", "By an index", Format.COUNT),
+    Column("rows_each", "Rows each time", Format.COUNT, definition="That it is read in full."),
+    Column(
+        "wanted",
+        "Searched by",
+        definition="In statements that are known; without an index for it. A sum over all rows needs none.",
+    ),
+)
 SESSIONS = (
     Column("pid", "Session"),
     Column("who", "User"),
@@ -128,6 +140,9 @@ with ui.card("Missing indexes", help="By what statements search large tables tha
         wanted(candidate)
     if not state.missing.get():
         st.caption("No statement that is known searches a large table without an index for it.")
+    st.caption("By PostgreSQL's counters alone, these are read in full more often than by an index:")
+    none = "None: every table that is not small is read by an index as often as in full."
+    ui.table(state.scanned_rows(), SCANNED, alt="Tables that are read in full.", empty=none)
 
 with ui.card("Indexes that cost more than they give", help="Each write has to keep them up to date."):
     none = "There is none that is invalid, the same as another, or known to be unused."

@@ -76,6 +76,18 @@ class TestMissingIndexes:
         assert ranged in of(verdicts, "is searched by a range of at").advice
         assert joined in of(verdicts, "is searched by visitor in a join").advice
 
+    def test_are_beside_what_the_counters_of_scans_say(self, visited: Database, admin: Admin) -> None:
+        admin("CREATE VIEW shop.regulars AS SELECT lower(name) AS name FROM shop.visitors")
+        admin("SELECT FROM shop.regulars WHERE name = 'visitor 9'")
+        admin(FLUSH)
+        rows = database_state.read(visited).scanned_rows()
+        found = {row.pop("relation"): row for row in rows.to_dicts()}
+        visits, visitors = found['shop."Visits"'], found["shop.visitors"]
+        assert sorted(visits["wanted"].split("; ")) == ["at", "visitor"]
+        assert 0 < visits["rows_each"] <= ROWS
+        assert (visitors["wanted"], visitors["seq_scans"]) == ("name", 2)
+        assert all(row["table_bytes"] > 80_000 for row in found.values())
+
     def test_are_tried_on_a_copy_of_which_nothing_is_left(self, visited: Database, admin: Admin) -> None:
         relations = "SELECT count(*) FROM pg_class"
         before = admin(relations)
