@@ -46,7 +46,8 @@ def _found(now: Now, state: DatabaseState, long_seconds: float, unused_days: int
     if of_server:
         yield from server(now, of_server)
     yield from (verdict for one in state.replicas.otherwise(()) if (verdict := replica(now, one)))
-    yield from tables(now, known, is_vacuumed=of_server is None or of_server.is_autovacuum_on)
+    is_vacuumed = of_server is None or of_server.is_autovacuum_on
+    yield from tables(now, known, state.empty_shares(), is_vacuumed=is_vacuumed)
     yield from missing(now, state.missing.otherwise(()))
     yield from superfluous(now, state.findings(unused_days))
     if state.counted.error:

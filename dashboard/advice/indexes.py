@@ -18,6 +18,7 @@ _WHY = {
     Trouble.INVALID: "{is_} invalid: making {it} failed, and PostgreSQL answers nothing by what is left",
     Trouble.DUPLICATE: "{is_} {a_duplicate}: another index of the same table is the same",
     Trouble.OVERLAPPING: "{is_} superfluous: another index begins with the same columns",
+    Trouble.BLOATED: "{is_} mostly empty: rows were deleted, and their room is not given back",
     Trouble.UNUSED: "{is_} unused: no statement was answered by {it}",
 }
 

@@ -1,16 +1,20 @@
 """Whether tables are vacuumed and analyzed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from dashboard.advice.verdict import Level, Now, Verdict, listed, plain
-from dashboard.database_state import Table
+from dashboard.database_state import MOSTLY_EMPTY_SHARE, MUCH_EMPTY_BYTES, Table
+from dashboard.notation import Format
 
 _NAMED = 3
+_MUCH_WASTED_BYTES = 100_000_000
 _DEAD_SHARE, _LEAST_ROWS = 0.2, 1_000
 
 
-def tables(now: Now, tables: Sequence[Table], *, is_vacuumed: bool) -> Iterator[Verdict]:
-    """What is the matter with tables; ``is_vacuumed``: autovacuum is on."""
+def tables(
+    now: Now, tables: Sequence[Table], empty: Mapping[str, float], *, is_vacuumed: bool
+) -> Iterator[Verdict]:
+    """What is the matter with tables; ``empty`` is the share of each that is, ``is_vacuumed``: autovacuum is on."""
     if not is_vacuumed:
         yield Verdict(
             Level.BAD,
@@ -28,6 +32,8 @@ def tables(now: Now, tables: Sequence[Table], *, is_vacuumed: bool) -> Iterator[
             f"Dead rows take room in {listed(shares)}{_others(dead)}.",
             f"`VACUUM (ANALYZE) {plain(dead[0].relation)};`{_why_left(dead, left)}",
         )
+    if bloated := [one for one in tables if one not in dead and _is_bloated(one, empty)]:
+        yield _bloated(now, bloated, empty)
     if never:
         yield Verdict(
             Level.WARNING if any(one in left for one in never) else Level.NOTE,
@@ -42,6 +48,26 @@ def tables(now: Now, tables: Sequence[Table], *, is_vacuumed: bool) -> Iterator[
             f"{'missing' if one.analyzed_at is None else 'stale'}, so the planner guesses.",
             f"`ANALYZE {plain(one.relation)};`",
         )
+
+
+def _is_bloated(one: Table, empty: Mapping[str, float]) -> bool:
+    share = empty.get(one.relation, 0.0)
+    return share >= MOSTLY_EMPTY_SHARE and share * one.heap_bytes >= MUCH_EMPTY_BYTES
+
+
+def _bloated(now: Now, some: Sequence[Table], empty: Mapping[str, float]) -> Verdict:
+    named = [
+        f"{plain(one.relation)} ({now.notation.portion(empty[one.relation])} of "
+        f"{now.notation.exact(one.heap_bytes, Format.BYTES)})"
+        for one in some[:_NAMED]
+    ]
+    wasted_bytes = sum(empty[one.relation] * one.heap_bytes for one in some)
+    return Verdict(
+        Level.WARNING if wasted_bytes >= _MUCH_WASTED_BYTES else Level.NOTE,
+        f"Most room is empty in {listed(named)}{_others(some)}. Whoever reads all of it reads that, too.",
+        f"New rows will take it. To give it back: `VACUUM (FULL, ANALYZE) {plain(some[0].relation)};` Nobody can read "
+        "or write the table meanwhile; the extension pg_repack does it beside them.",
+    )
 
 
 def _why_left(some: Sequence[Table], left: Sequence[Table]) -> str:

@@ -1,14 +1,22 @@
 """How the database is: what operators see of its tables, indexes, sessions and server, past the cache."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from dashboard.database import Database
-from dashboard.database_state import activity, columns, indexes, missing, server, statements, tables
+from dashboard.database_state import activity, columns, indexes, missing, room, server, statements, tables
 from dashboard.database_state.activity import Session
-from dashboard.database_state.indexes import Finding, Index, Trouble, findings
+from dashboard.database_state.indexes import (
+    MOSTLY_EMPTY_SHARE,
+    MUCH_EMPTY_BYTES,
+    Finding,
+    Index,
+    Trouble,
+    findings,
+)
 from dashboard.database_state.missing import Candidate, is_scanned, is_worthwhile
 from dashboard.database_state.server import Replica, Server
 from dashboard.database_state.statements import Statement, StatementsUnknown
@@ -18,6 +26,8 @@ from dashboard.errors import DatabaseError
 from dashboard.parts import Part, begin, part
 
 __all__ = [
+    "MOSTLY_EMPTY_SHARE",
+    "MUCH_EMPTY_BYTES",
     "Candidate",
     "DatabaseState",
     "Finding",
@@ -46,7 +56,8 @@ class DatabaseState:
     """All of it, at ``now`` by the clock of the database.
 
     ``growth`` is what is on record of relations, by name; ``sizes`` are the bytes of all of them, day by day.
-    ``free_shares`` are measured with ``pgstattuple``, and None without it. ``counted`` are the statements that
+    ``empty`` is the share of each table and index that seems to be empty, as far as it is known; ``free_shares`` are
+    measured with ``pgstattuple``, and None without it. ``counted`` are the statements that
     PostgreSQL counts, ``missing`` the indexes that these and our own would use.
     """
 
@@ -61,10 +72,11 @@ class DatabaseState:
     counted: Part[tuple[Statement, ...]]
     missing: Part[tuple[Candidate, ...]]
     replicas: Part[tuple[Replica, ...]]
+    empty: Mapping[str, float] = field(default_factory=dict)
 
     def errors(self) -> dict[str, DatabaseError]:
         """Why each of the parts that could not be read was not."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        parts = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: it.error for name, it in parts.items() if isinstance(it, Part) and it.error}
 
     def findings(self, unused_days: int) -> tuple[Finding, ...]:
@@ -75,7 +87,14 @@ class DatabaseState:
         server, grown = self.server.otherwise(None), self.growth.otherwise({})
         counted_since = server.counted_since if server else None
         patience = timedelta(days=unused_days)
-        return findings(self.indexes.otherwise(()), grown, counted_since, self.now, patience)
+        return findings(
+            self.indexes.otherwise(()), grown, counted_since, self.now, patience, self.empty_shares()
+        )
+
+    def empty_shares(self) -> Mapping[str, float]:
+        """Of each table and index the share that is empty, measured or estimated, by name as SQL writes it."""
+        measured = self.free_shares.otherwise(None) or {}
+        return {**self.empty, **measured}
 
     def finding_rows(self, unused_days: int) -> pl.DataFrame:
         """A row a finding, see ``indexes.finding_rows``. Raises DatabaseError."""
@@ -88,8 +107,7 @@ class DatabaseState:
 
     def table_rows(self) -> pl.DataFrame:
         """A row a table, see ``tables.rows``. Raises DatabaseError."""
-        free = self.free_shares.otherwise(None) or {}
-        return tables.rows(self.tables.get(), self.growth.otherwise({}), free)
+        return tables.rows(self.tables.get(), self.growth.otherwise({}), self.empty_shares())
 
     def scanned_rows(self) -> pl.DataFrame:
         """A row a table that is read in full too often, see ``missing.scanned_rows``. Raises DatabaseError."""
@@ -97,7 +115,7 @@ class DatabaseState:
 
     def index_rows(self) -> pl.DataFrame:
         """A row an index, see ``indexes.rows``. Raises DatabaseError."""
-        return indexes.rows(self.indexes.get(), self.growth.otherwise({}))
+        return indexes.rows(self.indexes.get(), self.growth.otherwise({}), self.empty_shares())
 
 
 def read(database: Database) -> DatabaseState:
@@ -110,7 +128,8 @@ def read(database: Database) -> DatabaseState:
         growth, sizes = part(snapshot, tables.growth), part(snapshot, tables.sizes)
         counted = part(snapshot, statements.counted)
         its_columns = part(snapshot, lambda snapshot: columns.columns(snapshot, known.get()))
-        free = part(snapshot, lambda snapshot: tables.free_shares(snapshot, known.get()))
+        empty = room.of_tables(known.otherwise(()), its_columns.otherwise({}))
+        free = part(snapshot, lambda snapshot: room.measured(snapshot, known.get(), empty))
 
     def candidates() -> tuple[Candidate, ...]:
         return missing.candidates(
@@ -124,6 +143,7 @@ def read(database: Database) -> DatabaseState:
 
     error = known.error or its_columns.error or known_indexes.error
     wanted = Part(None, error) if error else Part(candidates())
+    empty |= room.of_indexes(known_indexes.otherwise(()), known.otherwise(()), its_columns.otherwise({}))
     return DatabaseState(
-        now, of_server, sessions, known, known_indexes, growth, sizes, free, counted, wanted, replicas
+        now, of_server, sessions, known, known_indexes, growth, sizes, free, counted, wanted, replicas, empty
     )

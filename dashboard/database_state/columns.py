@@ -16,7 +16,8 @@ class Column:
     """A column of a table; ``quoted`` is its name as SQL writes it.
 
     ``different`` is the number of its values: if negative, as a share of the rows; None if it was never analyzed, or
-    may not be seen. ``has_order``: a B-tree can hold it.
+    may not be seen, as the others. ``width_bytes`` is that of the average value, ``null_share`` of the rows have none.
+    ``has_order``: a B-tree can hold it.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Column:
     different: float | None
     width_bytes: int | None
     has_order: bool
+    null_share: float | None = None
 
     def share(self, rows: int) -> float | None:
         """Of the rows, those that have one value; None if that is not known."""

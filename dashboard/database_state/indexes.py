@@ -1,7 +1,7 @@
 """Indexes, and which of them cost more than they give."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -12,6 +12,9 @@ import polars as pl
 from dashboard.database import Snapshot
 from dashboard.database_state.tables import RELATIONS, Growth
 from dashboard.parts import asked
+
+MOSTLY_EMPTY_SHARE, MUCH_EMPTY_BYTES = 0.5, 10_000_000
+"""From both on, room that is empty is worth telling; half of the pages of an index may well be, by random inserts."""
 
 _LEAST_BYTES = 80_000
 # What this program and its job queue made is not for others to drop.
@@ -56,6 +59,7 @@ class Trouble(StrEnum):
     DUPLICATE = "duplicate"
     OVERLAPPING = "overlapping"
     UNUSED = "unused"
+    BLOATED = "mostly empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Finding:
     @property
     def can_go(self) -> bool:
         """Whether nothing is lost without it. An invalid one may be what is left of making ``other`` anew."""
-        return self.trouble is not Trouble.INVALID or self.other is not None
+        return self.trouble not in (Trouble.INVALID, Trouble.BLOATED) or self.other is not None
 
     @property
     def ddl(self) -> str:
@@ -96,11 +100,13 @@ def findings(
     counted_since: datetime | None,
     now: datetime,
     patience: timedelta,
+    empty: Mapping[str, float],
 ) -> tuple[Finding, ...]:
     """What is the matter with indexes; each has one finding at most. The worst first, then the largest.
 
     One is unused if it was for as long as ``patience``: since PostgreSQL counts (``counted_since``, None if it never
     began anew), and since it is on record. Small ones don't matter, and those of our own schemas are needed at times.
+    ``empty`` is the share of each that is, as far as that is known.
     """
     sound = [one for one in known if one.is_valid]
     found = {one.name: Finding(Trouble.INVALID, one, _same(one, sound)) for one in known if _is_broken(one)}
@@ -114,6 +120,12 @@ def findings(
         since = _unused_since(one, grown, counted_since)
         if one.name not in found and since and now - since >= patience:
             found[one.name] = Finding(Trouble.UNUSED, one, since=since)
+    for one in sound:
+        if (
+            empty.get(one.name, 0.0) * one.size_bytes >= MUCH_EMPTY_BYTES
+            and empty[one.name] >= MOSTLY_EMPTY_SHARE
+        ):
+            found.setdefault(one.name, Finding(Trouble.BLOATED, one))
     order = list(Trouble)
     return tuple(sorted(found.values(), key=lambda it: (order.index(it.trouble), -it.index.size_bytes)))
 
@@ -183,8 +195,8 @@ def finding_rows(found: Sequence[Finding]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=schema, infer_schema_length=None)
 
 
-def rows(known: Sequence[Index], grown: dict[str, Growth]) -> pl.DataFrame:
-    """A row an index, with its ``columns`` in words and ``grown_bytes`` (Int64, may be null)."""
+def rows(known: Sequence[Index], grown: dict[str, Growth], empty: Mapping[str, float]) -> pl.DataFrame:
+    """A row an index, with its ``shape``, ``grown_bytes`` (Int64) and ``empty_share`` (Float64), which may be null."""
     rows = [
         {
             "name": one.name,
@@ -192,10 +204,15 @@ def rows(known: Sequence[Index], grown: dict[str, Growth]) -> pl.DataFrame:
             "shape": one.shape,
             "size_bytes": one.size_bytes,
             "grown_bytes": one.size_bytes - grown[one.name].size_bytes if one.name in grown else None,
+            "empty_share": empty.get(one.name),
             "scans": one.scans,
             "used_at": one.used_at,
         }
         for one in known
     ]
-    schema: dict[str, Any] = {"grown_bytes": pl.Int64, "used_at": pl.Datetime("us", "UTC")}
+    schema: dict[str, Any] = {
+        "grown_bytes": pl.Int64,
+        "empty_share": pl.Float64,
+        "used_at": pl.Datetime("us", "UTC"),
+    }
     return pl.DataFrame(rows, schema_overrides=schema, infer_schema_length=None)

@@ -1,5 +1,6 @@
 """Tables and materialized views: what they hold, how they grow, and how they are kept in order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
@@ -17,20 +18,6 @@ HISTORY_DAYS = 90
 _LEAST_ROWS = 1_000
 # What PostgreSQL's own autovacuum goes by, unless it is set otherwise.
 _DUE_ROWS, _DUE_SHARE = 1_000, 0.2
-
-_DEAD_SHARE_TO_MEASURE = 0.1
-_LARGEST_TO_MEASURE_BYTES = 512 << 20
-_MEASURED = 3
-
-_HAS_PGSTATTUPLE = """
-SELECT quote_ident(nspname) AS schema_name FROM pg_extension
-JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pgstattuple'
-"""
-
-_FREE = """
-SELECT (approx_free_percent + dead_tuple_percent) / 100 AS share
-FROM {schema}.pgstattuple_approx($1::bigint::oid::regclass)
-"""
 
 # Sizes of what somebody holds exclusively are those of its last vacuum: nothing is waited for.
 _TAKE = """
@@ -88,8 +75,9 @@ class Table:
     ``index_bytes`` are unknown while somebody holds it exclusively. Counts are PostgreSQL's, some of them estimates:
     ``modified_rows`` since it was analyzed last, ``inserted_rows`` since it was vacuumed last, ``seq_rows`` of all the
     ``seq_scans`` that read it in full, ``inserts`` since the statistics began. ``is_autovacuumed`` is false where
-    somebody turned that off for it. ``is_readable``: the reader may read rows of it, without which what
-    PostgreSQL knows of their values is hidden.
+    somebody turned that off for it. ``heap_bytes`` are those of its rows alone, without TOAST; its pages are filled
+    up to ``fill_share``. ``is_readable``: the reader may read rows of it, without which what PostgreSQL knows of their
+    values is hidden.
     """
 
     relation_id: int
@@ -99,6 +87,8 @@ class Table:
     kind: str
     rows: int
     table_bytes: int
+    heap_bytes: int
+    fill_share: float
     index_bytes: int | None
     dead_rows: int
     modified_rows: int
@@ -148,26 +138,9 @@ def sizes(snapshot: Snapshot) -> tuple[int, ...]:
     return tuple(asked(snapshot, "ops/database_sizes", past_days=HISTORY_DAYS)["size_bytes"])
 
 
-def free_shares(snapshot: Snapshot, known: tuple[Table, ...]) -> dict[str, float] | None:
-    """The measured share of empty room in the tables that seem to have most; None without ``pgstattuple``.
-
-    Of those up to half a GB, since it reads all pages with dead rows. Raises DatabaseError.
-    """
-    schema = snapshot.frame(own(_HAS_PGSTATTUPLE))
-    if schema.is_empty():
-        return None
-    worth = [
-        one
-        for one in sorted(known, key=lambda one: -one.dead_rows)
-        if one.dead_share >= _DEAD_SHARE_TO_MEASURE and one.table_bytes <= _LARGEST_TO_MEASURE_BYTES
-    ]
-    sql = own(_FREE.format(schema=schema["schema_name"][0]))
-    return {one.relation: snapshot.frame(sql, [one.relation_id])["share"][0] for one in worth[:_MEASURED]}
-
-
-def rows(known: tuple[Table, ...], grown: dict[str, Growth], free: dict[str, float]) -> pl.DataFrame:
+def rows(known: tuple[Table, ...], grown: dict[str, Growth], empty: Mapping[str, float]) -> pl.DataFrame:
     """A row a table: its facts by their names, with ``size_bytes`` (with indexes), ``grown_bytes`` (without) and
-    ``free_share`` (Float64), all of which may be null."""
+    ``empty_share`` (Float64), all of which may be null."""
     rows = [
         {
             **{field.name: getattr(one, field.name) for field in fields(one)},
@@ -176,7 +149,7 @@ def rows(known: tuple[Table, ...], grown: dict[str, Growth], free: dict[str, flo
             "grown_bytes": one.table_bytes - grown[one.relation].size_bytes
             if one.relation in grown
             else None,
-            "free_share": free.get(one.relation),
+            "empty_share": empty.get(one.relation),
         }
         for one in known
     ]
@@ -187,7 +160,7 @@ _SHOWN: dict[str, Any] = {
     "index_bytes": pl.Int64,
     "size_bytes": pl.Int64,
     "grown_bytes": pl.Int64,
-    "free_share": pl.Float64,
+    "empty_share": pl.Float64,
     "transaction_age": pl.Int64,
     "vacuumed_at": pl.Datetime("us", "UTC"),
     "analyzed_at": pl.Datetime("us", "UTC"),

@@ -56,7 +56,10 @@ TABLE_COLUMNS = (
     ),
     Column("dead_share", "Dead rows", Format.SHARE, definition="As PostgreSQL estimates them."),
     Column(
-        "free_share", "Empty", Format.SHARE, definition="Measured with pgstattuple, where many rows are dead."
+        "empty_share",
+        "Empty",
+        Format.SHARE,
+        definition="By the number and width of rows; measured with pgstattuple, if it is there, where it is most.",
     ),
     Column("vacuumed_at", "Vacuumed"),
     Column("analyzed_at", "Analyzed"),
@@ -70,6 +73,7 @@ INDEX_COLUMNS = (
     Column("shape", "On"),
     Column("size_bytes", "Size", Format.BYTES),
     Column("grown_bytes", "Grown", Format.BYTES, definition="In 30 days, or since it is on record."),
+    Column("empty_share", "Empty", Format.SHARE, definition="By the number and width of entries."),
     Column("scans", "Used", Format.COUNT),
     Column("used_at", "Last used", definition="Known from PostgreSQL 16 on."),
 )

@@ -1,4 +1,4 @@
--- The columns of some relations, by number, and how many different values each of them has, as far as that is known.
+-- The columns of some relations, by number, and what is known of the values that each of them has.
 -- params: relations text[]
 SELECT
     attrelid::bigint AS relation_id,
@@ -6,6 +6,7 @@ SELECT
     quote_ident(pg_attribute.attname) AS quoted,
     n_distinct::double precision AS different,
     avg_width AS width_bytes,
+    null_frac::double precision AS null_share,
     typcategory IN ('B', 'D', 'E', 'I', 'N', 'S', 'T') OR EXISTS (
         SELECT FROM pg_opclass
         JOIN pg_am ON pg_am.oid = opcmethod

@@ -23,6 +23,11 @@ measured AS (
             ELSE pg_table_size(pg_class.oid)
         END AS table_bytes,
         CASE
+            WHEN pg_class.oid IN (SELECT relation FROM held)
+                THEN relpages * current_setting('block_size')::bigint
+            ELSE pg_relation_size(pg_class.oid)
+        END AS heap_bytes,
+        CASE
             WHEN pg_class.oid IN (SELECT relation FROM held) THEN NULL
             ELSE pg_indexes_size(pg_class.oid)
         END AS index_bytes
@@ -38,6 +43,9 @@ SELECT
     CASE relkind WHEN 'm' THEN 'view' ELSE 'table' END AS kind,
     CASE WHEN n_live_tup > 0 THEN n_live_tup ELSE greatest(reltuples, 0) END::bigint AS rows,
     table_bytes,
+    heap_bytes,
+    coalesce(substring(array_to_string(reloptions, ' ') FROM 'fillfactor=(\d+)'), '100')::double precision / 100
+        AS fill_share,
     index_bytes,
     coalesce(n_dead_tup, 0) AS dead_rows,
     coalesce(n_mod_since_analyze, 0) AS modified_rows,

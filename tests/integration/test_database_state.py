@@ -335,6 +335,31 @@ class TestTables:
         assert "shop.lots (40.0%)" in of(verdicts, "Dead rows take room").finding
         assert all("never" not in one.finding for one in verdicts)
 
+    def test_mostly_empty_ones_are_told_with_their_indexes(self, database: Database, admin: Admin) -> None:
+        for statement in (
+            "CREATE TABLE shop.lots (a integer, b bigint, t text) WITH (autovacuum_enabled = off, fillfactor = 90)",
+            "INSERT INTO shop.lots SELECT n, n, repeat('x', 100) FROM generate_series(1, 600000) AS n",
+            "CREATE INDEX ix_lots ON shop.lots (b)",
+            "VACUUM (ANALYZE) shop.lots",
+            FLUSH,
+        ):
+            admin(statement)
+        full = database_state.read(database).empty
+        assert 0 <= full["shop.lots"] < 0.1
+        assert 0 <= full["shop.ix_lots"] < 0.1
+        for statement in ("DELETE FROM shop.lots WHERE a % 5 <> 0", FLUSH, "VACUUM (ANALYZE) shop.lots"):
+            admin(statement)
+        state = database_state.read(database)
+        verdicts = told(state)
+        empty = of(verdicts, "Most room is empty in shop.lots (8")
+        assert "VACUUM (FULL, ANALYZE) shop.lots;" in empty.advice
+        assert all("Dead rows" not in one.finding for one in verdicts)
+        advice = of(verdicts, "shop.ix_lots is mostly empty").advice
+        assert advice == "Make it anew: `REINDEX INDEX CONCURRENTLY shop.ix_lots;`"
+        for statement in (empty.advice.split("`")[1], FLUSH):
+            admin(statement)
+        assert all("empty" not in one.finding for one in told(database_state.read(database)))
+
     def test_empty_room_is_measured_where_it_can_be(self, database: Database, monitored: Admin) -> None:
         assert database_state.read(database).free_shares.get() is None
         monitored("CREATE EXTENSION pgstattuple")

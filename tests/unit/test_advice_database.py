@@ -167,16 +167,16 @@ def test_replica_that_is_behind() -> None:
 
 
 def test_tables_are_told_by_how_they_are_left_alone() -> None:
-    assert not list(tables(NOW, [table()], is_vacuumed=True))
+    assert not list(tables(NOW, [table()], {}, is_vacuumed=True))
     due = {"inserted_rows": 30_000, "vacuumed_at": None}
-    [note] = tables(NOW, [table(**due)], is_vacuumed=True)
+    [note] = tables(NOW, [table(**due)], {}, is_vacuumed=True)
     assert (note.level, "within minutes" in note.advice) == (Level.NOTE, True)
-    [warning] = tables(NOW, [table(**due, is_autovacuumed=False)], is_vacuumed=True)
+    [warning] = tables(NOW, [table(**due, is_autovacuumed=False)], {}, is_vacuumed=True)
     assert (warning.level, "RESET" in warning.advice) == (Level.WARNING, True)
-    off, stale = tables(NOW, [table(modified_rows=30_000)], is_vacuumed=False)
+    off, stale = tables(NOW, [table(modified_rows=30_000)], {}, is_vacuumed=False)
     assert off.level is Level.BAD
     assert "stale" in stale.finding
-    [dead] = tables(NOW, [table(f"shop.t{n}", dead_rows=50_000) for n in range(5)], is_vacuumed=True)
+    [dead] = tables(NOW, [table(f"shop.t{n}", dead_rows=50_000) for n in range(5)], {}, is_vacuumed=True)
     assert "shop.t2 (33.3%) and 2 more." in dead.finding
 
 

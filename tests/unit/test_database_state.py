@@ -27,6 +27,8 @@ def table(relation: str = ORDERS, **chosen: Any) -> Table:
         "kind": "table",
         "rows": 100_000,
         "table_bytes": 10_000_000,
+        "heap_bytes": 10_000_000,
+        "fill_share": 1.0,
         "index_bytes": 0,
         "dead_rows": 0,
         "modified_rows": 0,
@@ -182,7 +184,7 @@ class TestFindings:
 
     def troubles(self, *known: Index, days: int = 14, counted: datetime | None = None) -> dict[str, str]:
         grown = {one.name: self.RECORD for one in known}
-        found = findings(known, grown, counted, NOW, timedelta(days=days))
+        found = findings(known, grown, counted, NOW, timedelta(days=days), {})
         return {one.index.name: str(one.trouble) for one in found}
 
     def test_the_needed_the_unique_and_the_used_one_stay(self) -> None:
@@ -203,11 +205,11 @@ class TestFindings:
 
     def test_an_invalid_one_can_go_if_another_is_the_same(self) -> None:
         invalid = index("a", name="left", is_valid=False)
-        assert findings([invalid], {}, None, NOW, timedelta(1))[0].ddl.startswith("REINDEX")
+        assert findings([invalid], {}, None, NOW, timedelta(1), {})[0].ddl.startswith("REINDEX")
         for other, can_go in ((index("a"), True), (index("b"), False)):
-            assert findings([invalid, other], {}, None, NOW, timedelta(1))[0].can_go is can_go
+            assert findings([invalid, other], {}, None, NOW, timedelta(1), {})[0].can_go is can_go
         unique = index("a", name="left", is_valid=False, is_unique=True)
-        assert findings([unique, index("a")], {}, None, NOW, timedelta(1))[0].ddl.startswith("REINDEX")
+        assert findings([unique, index("a")], {}, None, NOW, timedelta(1), {})[0].ddl.startswith("REINDEX")
 
     def test_unused_since_it_is_on_record_and_counted(self) -> None:
         assert self.troubles(index("a", scans=0)) == {"shop.ix_a": "unused"}
