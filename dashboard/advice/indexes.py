@@ -47,7 +47,8 @@ def searched(now: Now, one: Candidate) -> dict[str, str]:
     asked = [plain(statement.name or "others' statements") for statement in one.statements]
     counted = f"; {now.counted(one.calls, 'call')}, {now.notation.duration(one.total_ms / 1_000)} in all"
     each = f"{now.counted(round(one.table.seq_rows / max(one.table.seq_scans, 1)), 'row')} each time"
-    return {
+    first = {"Make first, on each partition": plain(one.ddl_of_partition)} if one.ddl_of_partition else {}
+    return first | {
         "Searched by": _columns(one),
         "Asked by": f"{listed(dict.fromkeys(asked))}{counted if one.calls else ''}",
         "Read in full": f"{now.counted(one.table.seq_scans, 'time')}, {each}; "

@@ -47,7 +47,17 @@ class Candidate:
     @property
     def ddl(self) -> str:
         """To be run by a person, outside of a transaction."""
-        return f"CREATE INDEX CONCURRENTLY ON {self.table.relation} ({self.columns_listed});"
+        concurrently = (
+            "" if self.table.largest_partition else "CONCURRENTLY "
+        )  # it can't be made so over partitions
+        return f"CREATE INDEX {concurrently}ON {self.table.relation} ({self.columns_listed});"
+
+    @property
+    def ddl_of_partition(self) -> str | None:
+        """Once it was run for each partition, ``ddl`` takes these indexes, and keeps no writer waiting."""
+        if self.table.largest_partition is None:
+            return None
+        return f"CREATE INDEX CONCURRENTLY ON {self.table.largest_partition} ({self.columns_listed});"
 
     @property
     def columns_listed(self) -> str:
@@ -77,10 +87,14 @@ def candidates(
     by_table: dict[str, list[Index]] = {}
     for index in indexes:
         by_table.setdefault(index.relation, []).append(index)
+
+    def of_table(table: Table) -> Sequence[Index]:
+        return by_table.get(table.largest_partition or table.relation, ())
+
     asked: dict[Wish, dict[Statement, None]] = {}
     for statement in statements:
         for wish in wishes.of(scopes(statement.text)):
-            if is_worthwhile(wish.table) and not is_served(wish, by_table.get(wish.table.relation, ())):
+            if is_worthwhile(wish.table) and not is_served(wish, of_table(wish.table)):
                 asked.setdefault(wish, {})[statement] = None
     found = [
         Candidate(
@@ -88,7 +102,7 @@ def candidates(
             tuple(sorted(of, key=lambda one: -(one.total_ms or 0))),
             _size_bytes(wish),
             _inserts_a_day(wish.table, grown.get(wish.table.relation), now),
-            len(by_table.get(wish.table.relation, ())),
+            len(of_table(wish.table)),
         )
         for wish, of in _merged(asked).items()
     ]

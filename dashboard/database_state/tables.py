@@ -72,6 +72,9 @@ class Growth:
 class Table:
     """A table, or a materialized view (``kind`` is ``view``). ``relation`` is its name as SQL writes it.
 
+    A ``partitioned`` one is the sum of its partitions, but for the scans, which are those of the one with most of them;
+    they are told by themselves, too, so all that is to be done to rows is left to them.
+
     ``index_bytes`` are unknown while somebody holds it exclusively. Counts are PostgreSQL's, some of them estimates:
     ``modified_rows`` since it was analyzed last, ``inserted_rows`` since it was vacuumed last, ``seq_rows`` of all the
     ``seq_scans`` that read it in full, ``inserts`` since the statistics began. ``is_autovacuumed`` is false where
@@ -102,6 +105,7 @@ class Table:
     is_autovacuumed: bool
     is_readable: bool
     transaction_age: int | None
+    largest_partition: str | None
 
     @property
     def dead_share(self) -> float:

@@ -17,6 +17,6 @@ JOIN pg_class ON pg_class.oid = attrelid
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 JOIN pg_type ON pg_type.oid = atttypid
 LEFT JOIN pg_stats ON schemaname = nspname AND tablename = relname AND pg_stats.attname = pg_attribute.attname
-    AND NOT inherited
+    AND inherited = (relkind = 'p')
 WHERE attrelid IN (SELECT relation::oid FROM unnest(:relations) AS relation) AND attnum > 0 AND NOT attisdropped
 ORDER BY attrelid, attnum

@@ -19,6 +19,7 @@ from tests.reads import wait_until
 
 Admin = Callable[..., list[tuple[object, ...]]]
 
+NOTATION = Notation("en_US", "BRL")
 ROWS = 20_000
 VISITS = f"""
 CREATE TABLE shop.visitors (visitor integer, name text);
@@ -44,7 +45,7 @@ def monitored(admin: Admin) -> Iterator[Admin]:
 
 
 def told(state: DatabaseState, long_seconds: float = 60, unused_days: int = 14) -> list[Verdict]:
-    now = advice.Now(state.now, Notation("en_US", "BRL"))
+    now = advice.Now(state.now, NOTATION)
     return advice.database(now, state, long_seconds=long_seconds, unused_days=unused_days)
 
 
@@ -76,6 +77,35 @@ class TestMissingIndexes:
         assert ranged in of(verdicts, "is searched by a range of at").advice
         assert joined in of(verdicts, "is searched by visitor in a join").advice
 
+    def test_over_partitions_are_told_of_the_whole(self, database: Database, monitored: Admin) -> None:
+        for statement in (
+            "CREATE TABLE shop.parts (a integer, day date) PARTITION BY RANGE (day)",
+            "CREATE TABLE shop.old PARTITION OF shop.parts FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
+            "CREATE TABLE shop.new PARTITION OF shop.parts FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')",
+            "INSERT INTO shop.parts SELECT n, date '2024-06-01' + n % 365 FROM generate_series(1, 20000) AS n",
+            "SELECT FROM shop.parts WHERE a = 1",
+            FLUSH,
+        ):
+            monitored(statement)
+        assert "ANALYZE shop.parts;" in of(told(database_state.read(database)), "statistics of").advice
+        monitored("ANALYZE shop.parts")
+        state = database_state.read(database)
+        [candidate] = state.missing.get()
+        assert candidate.ddl == "CREATE INDEX ON shop.parts (a);"
+        assert candidate.ddl_of_partition == "CREATE INDEX CONCURRENTLY ON shop.old (a);"
+        assert candidate.ddl_of_partition in str(advice.searched(advice.Now(state.now, NOTATION), candidate))
+        found = database_state.tried(database, candidate)
+        assert found
+        assert (found.rows, found.is_used) == (ROWS, True)
+        for partition in ("old", "new"):
+            monitored(candidate.ddl_of_partition.replace("old", partition))
+        monitored(candidate.ddl)
+        assert (
+            len(monitored("SELECT 1 FROM pg_inherits WHERE inhrelid::regclass::text ~ '(old|new)_a_idx'"))
+            == 2
+        )
+        assert database_state.read(database).missing.get() == ()
+
     def test_are_beside_what_the_counters_of_scans_say(self, visited: Database, admin: Admin) -> None:
         admin("CREATE VIEW shop.regulars AS SELECT lower(name) AS name FROM shop.visitors")
         admin("SELECT FROM shop.regulars WHERE name = 'visitor 9'")
@@ -92,7 +122,7 @@ class TestMissingIndexes:
         relations = "SELECT count(*) FROM pg_class"
         before = admin(relations)
         state = database_state.read(visited)
-        now = advice.Now(state.now, Notation("en_US", "BRL"))
+        now = advice.Now(state.now, NOTATION)
         for candidate in state.missing.get():
             found = database_state.tried(visited, candidate)
             assert found

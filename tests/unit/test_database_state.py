@@ -42,6 +42,7 @@ def table(relation: str = ORDERS, **chosen: Any) -> Table:
         "is_autovacuumed": True,
         "is_readable": True,
         "transaction_age": 100,
+        "largest_partition": None,
     }
     return Table(**facts | chosen)
 
