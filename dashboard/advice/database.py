@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from dashboard.advice.indexes import missing, scanned, superfluous
-from dashboard.advice.server import replica, server
+from dashboard.advice.server import replica, server, slot
 from dashboard.advice.sessions import sessions
 from dashboard.advice.tables import tables
 from dashboard.advice.verdict import Level, Now, Verdict, listed, plain
@@ -20,6 +20,7 @@ _NAMES = {
     "counted": "the statements of others",
     "missing": "missing indexes",
     "replicas": "replicas",
+    "slots": "replication slots",
 }
 _MAIN = {"server", "sessions", "tables", "indexes"}
 _NAMED = 3
@@ -46,8 +47,12 @@ def _found(now: Now, state: DatabaseState, long_seconds: float, unused_days: int
     if of_server:
         yield from server(now, of_server)
     yield from (verdict for one in state.replicas.otherwise(()) if (verdict := replica(now, one)))
+    yield from (verdict for one in state.slots.otherwise(()) if (verdict := slot(now, one)))
     is_vacuumed = of_server is None or of_server.is_autovacuum_on
-    yield from tables(now, known, state.empty_shares(), is_vacuumed=is_vacuumed)
+    if not (
+        of_server and of_server.is_replica
+    ):  # which is vacuumed and analyzed by its primary, and counts neither
+        yield from tables(now, known, state.empty_shares(), is_vacuumed=is_vacuumed)
     yield from missing(now, state.missing.otherwise(()))
     yield from superfluous(now, state.findings(unused_days))
     if state.counted.error:

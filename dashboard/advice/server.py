@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from dashboard.advice.verdict import Level, Now, Verdict, plain
-from dashboard.database_state import Replica, Server
+from dashboard.database_state import Replica, Server, Slot
 from dashboard.notation import Format
 
 _FULL_SHARE, _NEARLY_FULL_SHARE = 0.95, 0.8
@@ -11,6 +11,7 @@ _LEAST_HIT_SHARE, _ENOUGH_BLOCKS = 0.9, 1_000_000
 # Transactions: PostgreSQL freezes by itself at freeze_age, and takes no more commands shortly before 2**31.
 _OLD_TIMES, _TOO_OLD = 1.5, 1_000_000_000
 _LATE_SECONDS, _TOO_LATE_SECONDS, _LATE_BYTES = 30.0, 600.0, 256 << 20
+_TOO_MUCH_KEPT_BYTES = 10 << 30
 
 
 def server(now: Now, server: Server) -> Iterator[Verdict]:
@@ -66,6 +67,27 @@ def replica(now: Now, one: Replica) -> Verdict | None:
         Level.BAD if seconds >= _TOO_LATE_SECONDS else Level.WARNING,
         f"The replica {plain(one.application_name or str(one.pid))} is {behind} behind.",
         "See whether its network and its disk keep up, and whether long reads hold it up.",
+    )
+
+
+def slot(now: Now, one: Slot) -> Verdict | None:
+    """That much is kept for a replica that is away; None if that is not so."""
+    name = plain(one.name)
+    drop = f"If it does not come back: `SELECT pg_drop_replication_slot('{name}');`"
+    if one.is_lost:
+        return Verdict(
+            Level.WARNING,
+            f"Whoever follows by the replication slot {name} has lost track, and has to begin anew.",
+            drop,
+        )
+    kept_bytes = one.kept_bytes or 0
+    if one.is_active or kept_bytes < _LATE_BYTES:
+        return None
+    return Verdict(
+        Level.BAD if kept_bytes >= _TOO_MUCH_KEPT_BYTES else Level.WARNING,
+        f"Nobody follows by the replication slot {name}, for which {now.notation.exact(kept_bytes, Format.BYTES)} of "
+        "the write-ahead log are kept, and ever more.",
+        f"See whether its replica runs, before the disk is full. {drop} `max_slot_wal_keep_size` sets a limit.",
     )
 
 

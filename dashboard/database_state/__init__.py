@@ -18,7 +18,7 @@ from dashboard.database_state.indexes import (
     findings,
 )
 from dashboard.database_state.missing import Candidate, is_scanned, is_worthwhile
-from dashboard.database_state.server import Replica, Server
+from dashboard.database_state.server import Replica, Server, Slot
 from dashboard.database_state.statements import Statement, StatementsUnknown
 from dashboard.database_state.tables import Growth, Table, prune_sizes, take_sizes
 from dashboard.database_state.trial import Trial, tried
@@ -37,6 +37,7 @@ __all__ = [
     "Replica",
     "Server",
     "Session",
+    "Slot",
     "Statement",
     "StatementsUnknown",
     "Table",
@@ -72,6 +73,7 @@ class DatabaseState:
     counted: Part[tuple[Statement, ...]]
     missing: Part[tuple[Candidate, ...]]
     replicas: Part[tuple[Replica, ...]]
+    slots: Part[tuple[Slot, ...]]
     empty: Mapping[str, float] = field(default_factory=dict)
 
     def errors(self) -> dict[str, DatabaseError]:
@@ -123,7 +125,7 @@ def read(database: Database) -> DatabaseState:
     with database.snapshot() as snapshot:
         now = begin(snapshot)
         of_server, sessions = part(snapshot, server.server), part(snapshot, activity.sessions)
-        replicas = part(snapshot, server.replicas)
+        replicas, slots = part(snapshot, server.replicas), part(snapshot, server.slots)
         known, known_indexes = part(snapshot, tables.tables), part(snapshot, indexes.indexes)
         growth, sizes = part(snapshot, tables.growth), part(snapshot, tables.sizes)
         counted = part(snapshot, statements.counted)
@@ -145,5 +147,17 @@ def read(database: Database) -> DatabaseState:
     wanted = Part(None, error) if error else Part(candidates())
     empty |= room.of_indexes(known_indexes.otherwise(()), known.otherwise(()), its_columns.otherwise({}))
     return DatabaseState(
-        now, of_server, sessions, known, known_indexes, growth, sizes, free, counted, wanted, replicas, empty
+        now=now,
+        server=of_server,
+        sessions=sessions,
+        tables=known,
+        indexes=known_indexes,
+        growth=growth,
+        sizes=sizes,
+        free_shares=free,
+        counted=counted,
+        missing=wanted,
+        replicas=replicas,
+        slots=slots,
+        empty=empty,
     )

@@ -64,6 +64,19 @@ class Replica:
     behind_seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A promise to keep the write-ahead log for a replica, also while it is away (not ``is_active``).
+
+    ``kept_bytes`` are kept for it, None where that is not known. ``is_lost``: too much was, and it can't go on.
+    """
+
+    name: str
+    is_active: bool
+    is_lost: bool | None
+    kept_bytes: int | None
+
+
 def server(snapshot: Snapshot) -> Server:
     """Raises DatabaseError."""
     [row] = asked(snapshot, "ops/server").to_dicts()
@@ -73,3 +86,8 @@ def server(snapshot: Snapshot) -> Server:
 def replicas(snapshot: Snapshot) -> tuple[Replica, ...]:
     """The one that is furthest behind first. Raises DatabaseError."""
     return tuple(Replica(**row) for row in asked(snapshot, "ops/replicas").to_dicts())
+
+
+def slots(snapshot: Snapshot) -> tuple[Slot, ...]:
+    """The one that most is kept for first. Raises DatabaseError."""
+    return tuple(Slot(**row) for row in asked(snapshot, "ops/replication_slots").to_dicts())

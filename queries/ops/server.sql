@@ -10,7 +10,9 @@ SELECT
         ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
     END::double precision AS replay_lag_seconds,
     current_setting('max_connections')::integer AS max_connections,
-    current_setting('superuser_reserved_connections')::integer AS reserved_connections,
+    current_setting('superuser_reserved_connections')::integer
+        + coalesce(current_setting('reserved_connections', true)::integer, 0)  -- from PostgreSQL 16 on
+        AS reserved_connections,
     (
         SELECT count(*) FROM pg_stat_activity
         WHERE backend_type = 'client backend' OR (backend_type IS NULL AND datid IS NOT NULL)

@@ -347,6 +347,19 @@ class TestSessions:
         assert all("forgetful" not in one.finding for one in told(state))
 
 
+class TestServer:
+    def test_replication_slot_that_nobody_follows_is_seen(self, database: Database, admin: Admin) -> None:
+        admin("SELECT pg_create_physical_replication_slot('away', true)")
+        try:
+            admin("SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000))")
+            [slot] = database_state.read(database).slots.get()
+        finally:
+            admin("SELECT pg_drop_replication_slot('away')")
+        assert (slot.name, slot.is_active, slot.is_lost) == ("away", False, False)
+        assert slot.kept_bytes
+        assert slot.kept_bytes > 1_000_000
+
+
 class TestTables:
     def test_never_vacuumed_with_stale_statistics(self, database: Database, admin: Admin) -> None:
         admin("CREATE TABLE shop.lots (a integer) WITH (autovacuum_enabled = off)")

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard import advice
 from dashboard.advice import Level, Now, Verdict
-from dashboard.advice.server import replica, replication, server
+from dashboard.advice.server import replica, replication, server, slot
 from dashboard.advice.sessions import sessions
 from dashboard.advice.tables import tables
 from dashboard.database_state import (
@@ -17,6 +17,7 @@ from dashboard.database_state import (
     Replica,
     Server,
     Session,
+    Slot,
     Statement,
     Trial,
 )
@@ -83,6 +84,7 @@ def state(**chosen: Any) -> DatabaseState:
         "counted": (),
         "missing": (),
         "replicas": (),
+        "slots": (),
     }
     told = {name: it if isinstance(it, Part) else Part(it) for name, it in (parts | chosen).items()}
     return DatabaseState(MOMENT, **told)
@@ -166,6 +168,26 @@ def test_replica_that_is_behind() -> None:
     assert far.finding == "The replica 7 is 300 MB behind."
 
 
+@pytest.mark.parametrize(
+    ("chosen", "level"),
+    [
+        ({"kept_bytes": 16 << 20}, None),
+        ({"kept_bytes": 1 << 30}, Level.WARNING),
+        ({"kept_bytes": 1 << 34}, Level.BAD),
+        ({"kept_bytes": 1 << 34, "is_active": True}, None),
+        ({"kept_bytes": None}, None),
+        ({"is_lost": True}, Level.WARNING),
+    ],
+)
+def test_slot_that_nobody_follows_is_told_by_what_is_kept_for_it(
+    chosen: dict[str, Any], level: Level | None
+) -> None:
+    facts: dict[str, Any] = {"name": "standby", "is_active": False, "is_lost": False, "kept_bytes": None}
+    verdict = slot(NOW, Slot(**facts | chosen))
+    assert (verdict and verdict.level) == level
+    assert verdict is None or "pg_drop_replication_slot('standby')" in verdict.advice
+
+
 def test_tables_are_told_by_how_they_are_left_alone() -> None:
     assert not list(tables(NOW, [table()], {}, is_vacuumed=True))
     due = {"inserted_rows": 30_000, "vacuumed_at": None}
@@ -187,6 +209,12 @@ class TestDatabase:
             Level.GOOD,
             "The database is well, with 1 table in order.",
         )
+
+    def test_of_a_replica_it_is_not_told_that_its_tables_were_never_analyzed(self) -> None:
+        stale = (table(analyzed_at=None),)
+        assert len(told(tables=stale)) == 2
+        replica = of_server(is_replica=True, replay_lag_seconds=0.0)
+        assert [one.level for one in told(tables=stale, server=replica)] == [Level.GOOD]
 
     def test_worst_comes_first(self) -> None:
         verdicts = told(
