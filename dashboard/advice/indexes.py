@@ -59,8 +59,9 @@ def searched(now: Now, one: Candidate) -> dict[str, str]:
 
 
 def _writes(now: Now, one: Candidate) -> str:
-    others = "index" if one.number_of_indexes == 1 else f"{one.number_of_indexes} indexes"
-    has = f"an entry for each new row, as in the {others} that the table has"
+    number = one.number_of_indexes
+    others = f"as in the {'index' if number == 1 else f'{number} indexes'} that the table has"
+    has = f"an entry for each new row, {others if number else 'as in none yet'}"
     if one.inserts_a_day is None:
         return f"{has}; how many rows a day is not on record yet"
     return f"{has}; {now.counted(round(one.inserts_a_day), 'row')} a day"

@@ -24,9 +24,9 @@ _TAKE = """
 WITH held AS (
     SELECT relation FROM pg_locks
     WHERE
-        mode = 'AccessExclusiveLock'
+        locktype = 'relation'  -- others are of a row, also in this mode
+        AND mode = 'AccessExclusiveLock'
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND relation IS NOT NULL
 )
 INSERT INTO dashboard.relation_sizes (day, relation, size_bytes, scans, inserts)
 SELECT

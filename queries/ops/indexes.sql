@@ -3,7 +3,9 @@
 -- What stands in an index, and its size, can't be told of a table that somebody holds exclusively without waiting for it.
 WITH locked AS (
     SELECT pid, relation, mode FROM pg_locks
-    WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation IS NOT NULL
+    WHERE
+        locktype = 'relation'  -- others are of a row, also in this mode
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 ),
 held AS (
     SELECT relation FROM locked WHERE mode = 'AccessExclusiveLock'

@@ -4,9 +4,9 @@
 WITH RECURSIVE held AS (
     SELECT relation FROM pg_locks
     WHERE
-        mode = 'AccessExclusiveLock'
+        locktype = 'relation'  -- others are of a row, also in this mode
+        AND mode = 'AccessExclusiveLock'
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND relation IS NOT NULL
 ),
 measured AS (
     SELECT

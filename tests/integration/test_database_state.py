@@ -299,6 +299,24 @@ class TestSessions:
         [shown] = state.session_rows().filter(pid=blocked).to_dicts()
         assert (shown["waits_for"], shown["query"]) == (str(pid), BLOCKED)
 
+    def test_who_waits_for_a_row_does_not_hide_the_table(
+        self, database: Database, database_url: str, admin: Admin
+    ) -> None:
+        admin("INSERT INTO shop.sellers VALUES ('s')")
+        with (
+            psycopg.connect(database_url) as holder,
+            psycopg.connect(database_url, autocommit=True) as writer,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            holder.execute("UPDATE shop.sellers SET seller_city = 'a'")
+            waiting = pool.submit(writer.execute, "DELETE FROM shop.sellers")
+            wait_until(lambda: admin("SELECT 1 FROM pg_locks WHERE locktype = 'tuple'"))
+            state = database_state.read(database)
+            holder.rollback()
+            waiting.result(60)
+        assert "shop.sellers_pkey" in {one.name for one in state.indexes.get()}
+        assert all(one.index_bytes is not None for one in state.tables.get())
+
     @pytest.mark.usefixtures("monitored")
     def test_holder_is_told_though_it_is_idle_or_one_of_the_program_s_own(
         self, database: Database, database_url: str
