@@ -35,11 +35,13 @@ READER_ROLE = "daybook_reader"
 
 _QUICK_READS = 4  # at a time, beside the statements of readers: of versions, and whether the database answers
 
+# Before anything that looks into catalogs, which somebody may hold.
+_BOUND = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', '2s', true)"
+
 # A reader's session takes the role if it may and if the role can read here, and is read only and bounded in
 # time either way. Before PostgreSQL 16 every member of a role could take it.
 _BECOME_READER = f"""
 SELECT set_config('default_transaction_read_only', 'on', false),
-       set_config('statement_timeout', %s, false),
        (SELECT set_config('role', rolname, false) FROM pg_roles
         WHERE rolname = '{READER_ROLE}'
           AND pg_has_role(oid, CASE WHEN current_setting('server_version_num')::int < 160000
@@ -104,6 +106,7 @@ class Database:
             self._url,
             pool_size=1,
             pool_pre_ping=True,
+            use_native_hstore=False,  # it would look for that type first, for as long as it takes
             connect_args=self._common | {"application_name": "daybook"},
         )
         # No prepared statements: a session's would fail for good once a view has other columns.
@@ -113,13 +116,15 @@ class Database:
             pool_size=number + settings.max_exports + _QUICK_READS,
             max_overflow=0,
             pool_pre_ping=True,
+            use_native_hstore=False,
             isolation_level="REPEATABLE READ",
             connect_args=self._common | only_reading,
         )
 
         @sa.event.listens_for(self._readers, "connect")
         def become_reader(connection: psycopg.Connection[Any], _: object) -> None:
-            connection.execute(_BECOME_READER, (f"{timeout_ms}ms",))
+            connection.execute(_BOUND, (f"{timeout_ms}ms",))
+            connection.execute(_BECOME_READER)
             connection.commit()  # a rollback would undo the settings
 
     @contextmanager

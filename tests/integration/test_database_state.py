@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -12,9 +13,11 @@ from dashboard.catalogue import catalogue
 from dashboard.database import READER_ROLE, Database
 from dashboard.database_state import DatabaseState, Trouble, prune_sizes, take_sizes
 from dashboard.database_state.tables import RELATIONS
+from dashboard.errors import DatabaseError
 from dashboard.notation import Notation
 from dashboard.parts import OWN
 from dashboard.schema import check_queries
+from dashboard.settings import Settings
 from tests.reads import wait_until
 
 Admin = Callable[..., list[tuple[object, ...]]]
@@ -522,6 +525,16 @@ class TestRights:
             state = database_state.read(database)
         assert state.errors().keys() == lost
         assert "Somebody holds what this needs" in of(told(state), "Not read: ").advice
+
+    def test_catalog_that_somebody_holds_does_not_keep_a_new_connection_waiting(
+        self, database_url: str, settings: Settings
+    ) -> None:
+        with psycopg.connect(database_url) as holder, closing(Database(database_url, settings)) as database:
+            holder.execute("LOCK TABLE pg_statistic IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(DatabaseError, match="Another transaction is at work"):
+                database_state.read(database)
+            holder.rollback()
+            assert database_state.read(database).errors() == {}
 
     def test_one_part_fails_alone(self, database: Database, admin: Admin) -> None:
         admin(f"REVOKE SELECT ON dashboard.relation_sizes FROM {READER_ROLE}")
