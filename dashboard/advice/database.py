@@ -45,7 +45,7 @@ def _found(now: Now, state: DatabaseState, long_seconds: float, unused_days: int
     of_server, known = state.server.otherwise(None), state.tables.otherwise(())
     yield from sessions(now, state.sessions.otherwise(()), long_seconds)
     if of_server:
-        yield from server(now, of_server)
+        yield from server(now, of_server, known)
     yield from (verdict for one in state.replicas.otherwise(()) if (verdict := replica(now, one)))
     yield from (verdict for one in state.slots.otherwise(()) if (verdict := slot(now, one)))
     is_vacuumed = of_server is None or of_server.is_autovacuum_on

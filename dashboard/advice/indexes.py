@@ -105,9 +105,10 @@ def _trouble(now: Now, trouble: Trouble, findings: Sequence[Finding]) -> Verdict
     names = [plain(one.index.name) for one in found[:_NAMED]]
     if len(found) > _NAMED:
         names.append(f"{len(found) - _NAMED} others")
-    its = f"{now.notation.exact(size_bytes, Format.BYTES)} that each write has to keep up to date"
+    size = now.notation.exact(size_bytes, Format.BYTES)
+    its = f"; {size} that each write has to keep up to date" if size_bytes else ""
     is_bad = trouble is Trouble.INVALID or size_bytes >= _MUCH_BYTES
-    said = f"{listed(names)} {_WHY[trouble].format(**words)}; {its}."
+    said = f"{listed(names)} {_WHY[trouble].format(**words)}{its}."
     todo = f"{'Drop it' if found[0].can_go else 'Make it anew'}: `{plain(found[0].ddl)}`"
     more = " The others' statements stand below." if len(found) > 1 else ""
     return Verdict(Level.WARNING if is_bad else Level.NOTE, said, f"{todo}{more}")

@@ -3,19 +3,19 @@
 from collections.abc import Iterator, Sequence
 
 from dashboard.advice.verdict import Level, Now, Verdict, plain
-from dashboard.database_state import Replica, Server, Slot
+from dashboard.database_state import Replica, Server, Slot, Table
 from dashboard.notation import Format
 
 _FULL_SHARE, _NEARLY_FULL_SHARE = 0.95, 0.8
 _LEAST_HIT_SHARE, _ENOUGH_BLOCKS = 0.9, 1_000_000
 # Transactions: PostgreSQL freezes by itself at freeze_age, and takes no more commands shortly before 2**31.
-_OLD_TIMES, _TOO_OLD = 1.5, 1_000_000_000
+_OLD_TIMES, _TOO_OLD, _MOMENT = 1.5, 1_000_000_000, 10_000
 _LATE_SECONDS, _TOO_LATE_SECONDS, _LATE_BYTES = 30.0, 600.0, 256 << 20
 _TOO_MUCH_KEPT_BYTES = 10 << 30
 
 
-def server(now: Now, server: Server) -> Iterator[Verdict]:
-    """What is the matter with the server."""
+def server(now: Now, server: Server, tables: Sequence[Table] = ()) -> Iterator[Verdict]:
+    """What is the matter with the server, of which these are the tables of this database."""
     if server.connections_share >= _NEARLY_FULL_SHARE:
         is_full = server.connections_share >= _FULL_SHARE
         yield Verdict(
@@ -33,7 +33,7 @@ def server(now: Now, server: Server) -> Iterator[Verdict]:
             "memory.",
             "Raise `shared_buffers`, up to a quarter of the machine's memory, or look for statements that read much.",
         )
-    yield from _transactions(now, server)
+    yield from _transactions(now, server, tables)
     if server.replay_lag_seconds is not None and server.replay_lag_seconds >= _LATE_SECONDS:
         yield Verdict(
             Level.BAD if server.replay_lag_seconds >= _TOO_LATE_SECONDS else Level.WARNING,
@@ -44,16 +44,19 @@ def server(now: Now, server: Server) -> Iterator[Verdict]:
         )
 
 
-def _transactions(now: Now, server: Server) -> Iterator[Verdict]:
+def _transactions(now: Now, server: Server, tables: Sequence[Table]) -> Iterator[Verdict]:
     if server.transaction_age < _OLD_TIMES * server.freeze_age:
         return
     name = plain(server.oldest_database)
+    # If the oldest is one of the tables here, it need not be searched for. They were read a moment apart.
+    known = (one for one in tables if (one.transaction_age or 0) + _MOMENT >= server.transaction_age)
+    oldest = next(known, None)
+    todo = f"`VACUUM (FREEZE) {plain(oldest.relation)};`" if oldest else f"`VACUUM (FREEZE);` in {name}"
     yield Verdict(
         Level.BAD if server.transaction_age >= _TOO_OLD else Level.WARNING,
         f"The oldest transaction in database {name} is {now.counted(server.transaction_age, 'transaction')} old; "
         "PostgreSQL stops taking commands at 2,147 million.",
-        f"End old transactions, prepared ones and replication slots that hold it back, then run `VACUUM (FREEZE);` in "
-        f"{name}.",
+        f"End old transactions, prepared ones and replication slots that hold it back, then run {todo}.",
     )
 
 

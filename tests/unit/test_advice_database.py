@@ -156,6 +156,15 @@ def test_server_is_told_of_what_runs_out(chosen: dict[str, Any], words: str, lev
     assert (words in verdict.finding, verdict.level) == (True, level)
 
 
+def test_oldest_table_is_named_if_it_is_the_oldest_of_all() -> None:
+    old = of_server(transaction_age=300_000_000)
+    tables = (table(), table("shop.old", transaction_age=300_000_000))
+    [verdict] = server(NOW, old, tables)
+    assert verdict.advice.endswith("then run `VACUUM (FREEZE) shop.old;`.")
+    [verdict] = server(NOW, old, tables[:1])
+    assert verdict.advice.endswith("then run `VACUUM (FREEZE);` in shop.")
+
+
 def test_replica_that_is_behind() -> None:
     near = Replica(7, "standby", None, "streaming", "async", 1_000, 0.1)
     assert replica(NOW, near) is None
