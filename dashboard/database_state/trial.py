@@ -74,8 +74,8 @@ def tried(database: Database, candidate: Candidate) -> Trial | None:
 
 def _measured(writer: Writer, wish: Wish) -> Trial | None:
     table = wish.table
-    writer.execute(_TIMEOUTS)
-    writer.execute(_COPY.format(relation=table.relation))
+    writer.execute(own(_TIMEOUTS))
+    writer.execute(own(_COPY.format(relation=table.relation)))
     width = max(table.table_bytes // max(table.rows, 1), 1)
     most = min(MOST_ROWS, _MOST_BYTES // width)
     percent = min(100.0, 120 * most / max(table.rows, 1))
@@ -83,13 +83,13 @@ def _measured(writer: Writer, wish: Wish) -> Trial | None:
     rows = writer.execute(fill, {"percent": percent, "rows": most})
     if not rows or not _pick(writer, wish):
         return None
-    writer.execute("ANALYZE pg_temp.daybook_copy")
-    explain = _EXPLAIN.format(condition=" AND ".join(_conditions(wish)))
+    writer.execute(own("ANALYZE pg_temp.daybook_copy"))
+    explain = own(_EXPLAIN.format(condition=" AND ".join(_conditions(wish))))
     before_ms, before = _run(writer, explain)
     columns = ", ".join(column.quoted for column in wish.columns)
-    writer.execute(_INDEX.format(columns=columns))
+    writer.execute(own(_INDEX.format(columns=columns)))
     after_ms, after = _run(writer, explain)
-    [(size_bytes,)] = writer.rows("SELECT pg_relation_size('pg_temp.daybook_copy_index')")
+    [(size_bytes,)] = writer.rows(own("SELECT pg_relation_size('pg_temp.daybook_copy_index')"))
     return Trial(
         rows,
         before_ms,
@@ -107,8 +107,8 @@ def _pick(writer: Writer, wish: Wish) -> int:
         edges = {"low": 0.50, "high": 0.51}
         values += [_EDGE.format(at=at, column=wish.ranged.quoted, name=name) for name, at in edges.items()]
     known = " AND ".join(f"{column.quoted} IS NOT NULL" for column in wish.columns)
-    picked = writer.execute(_PICK.format(values=", ".join(values), known=known))
-    writer.execute("ANALYZE pg_temp.daybook_picked")
+    picked = writer.execute(own(_PICK.format(values=", ".join(values), known=known)))
+    writer.execute(own("ANALYZE pg_temp.daybook_picked"))
     return picked
 
 

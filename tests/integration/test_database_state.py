@@ -133,6 +133,10 @@ class TestMissingIndexes:
             assert found.after_cost < found.before_cost / 5
             assert 0 < found.index_bytes < candidate.index_bytes * 2
             assert "On a copy of" in advice.trial(now, candidate, found).finding
+        counted = "SELECT query FROM pg_stat_statements WHERE query LIKE '%daybook_copy%'"
+        texts = [str(text) for (text,) in admin(counted)]
+        assert texts
+        assert [text for text in texts if OWN not in text] == []
         assert admin(relations) == before
 
     def test_of_odd_names_and_of_columns_with_few_values_are_tried(
