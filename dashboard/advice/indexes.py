@@ -30,10 +30,19 @@ def missing(now: Now, candidates: Sequence[Candidate]) -> list[Verdict]:
             Level.WARNING if one.total_ms >= _WORTH_WARNING_MS else Level.NOTE,
             f"An index is missing: {plain(one.table.relation)} is searched by {_columns(one)}, "
             f"and was read in full {now.counted(one.table.seq_scans, 'time')}.",
-            f"`{plain(one.ddl)}` What it gives and costs stands below.",
+            f"{_first(one)}`{plain(one.ddl)}` What it gives and costs stands below.",
         )
         for one in candidates
     ]
+
+
+def _first(one: Candidate) -> str:
+    of_partition = one.ddl_of_partition
+    return (
+        f"So that no writer waits, first `{plain(of_partition)}` and so on each partition, then "
+        if of_partition
+        else ""
+    )
 
 
 def _columns(one: Candidate) -> str:

@@ -97,6 +97,10 @@ class TestMissingIndexes:
         assert candidate.ddl == "CREATE INDEX ON shop.parts (a);"
         assert candidate.ddl_of_partition == "CREATE INDEX CONCURRENTLY ON shop.old (a);"
         assert candidate.ddl_of_partition in str(advice.searched(advice.Now(state.now, NOTATION), candidate))
+        said = of(told(state), "shop.parts is searched by a").advice
+        assert (
+            f"first `{candidate.ddl_of_partition}` and so on each partition, then `{candidate.ddl}`" in said
+        )
         found = database_state.tried(database, candidate)
         assert found
         assert (found.rows, found.is_used) == (ROWS, True)
