@@ -95,7 +95,7 @@ def test_while_somebody_locks_what_the_processes_tell(page: AppTest, own_shop_ur
         other.rollback()
     assert not page.exception
     [error] = page.error
-    assert "did not answer this within two seconds" in error.value
+    assert "Somebody holds what this needs" in error.value
     assert titles(page) == CARDS
     assert page.dataframe[0].value.iloc[0].tolist()[0] == "PostgreSQL"
 
