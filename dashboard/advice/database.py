@@ -38,7 +38,7 @@ def database(now: Now, state: DatabaseState, *, long_seconds: float, unused_days
     if any(one.level is not Level.NOTE for one in found) or _MAIN & state.errors().keys():
         return found
     known = now.counted(len(state.tables.get()), "table")
-    return [Verdict(Level.GOOD, f"The database is well, with {known} in order."), *found]
+    return [Verdict(Level.GOOD, f"The database is well, by a look at {known}."), *found]
 
 
 def _found(now: Now, state: DatabaseState, long_seconds: float, unused_days: int) -> Iterator[Verdict]:

@@ -216,7 +216,7 @@ class TestDatabase:
         [verdict] = told()
         assert (verdict.level, verdict.finding) == (
             Level.GOOD,
-            "The database is well, with 1 table in order.",
+            "The database is well, by a look at 1 table.",
         )
 
     def test_of_a_replica_it_is_not_told_that_its_tables_were_never_analyzed(self) -> None:
