@@ -56,6 +56,11 @@ _GRANTS = (
     f"GRANT SELECT ON ALL TABLES IN SCHEMA shop, dashboard TO {READER_ROLE}",
     f"ALTER DEFAULT PRIVILEGES IN SCHEMA shop, dashboard GRANT SELECT ON TABLES TO {READER_ROLE}",
 )
+_UNWATCHED = f"""
+SELECT WHERE NOT pg_has_role('{READER_ROLE}', 'pg_monitor', 'member')
+    OR NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pgstattuple')
+"""
+_WATCHING = (f"GRANT pg_monitor TO {READER_ROLE}", "CREATE EXTENSION IF NOT EXISTS pgstattuple")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +89,12 @@ def state(database: Database) -> State:
     return State(current, scripts.get_current_head() or "none", known)
 
 
-def prepare(database: Database, tracking: str = "triggers") -> None:
+def prepare(database: Database, tracking: str = "triggers", *, is_bundled: bool = False) -> None:
     """Make the database ready to be read: migrated, with its views, every query checked against it.
 
-    ``tracking`` is ``DASHBOARD_CHANGE_TRACKING``. Does nothing but look when all is in place. Raises
-    MissingRights, NewerSchema, DatabaseError, and CatalogueError for a query that PostgreSQL can't prepare.
+    ``tracking`` is ``DASHBOARD_CHANGE_TRACKING``. On a server that ``is_bundled``, which nobody else uses, readers may
+    watch all that happens. Does nothing but look when all is in place. Raises MissingRights, NewerSchema,
+    DatabaseError, and CatalogueError for a query that PostgreSQL can't prepare.
     """
     with database.connection() as connection:
         writer = database.writing(connection)
@@ -98,6 +104,9 @@ def prepare(database: Database, tracking: str = "triggers") -> None:
         build_views(writer)
         if writer.rows(_UNREADABLE, {"schemas": list(READ)}):
             _grant_reading(writer)
+        if is_bundled and writer.rows(_UNWATCHED):
+            for statement in _WATCHING:
+                writer.execute(statement)
     prepare_jobs(database)
     track(database, tracking)
     check_queries(database, catalogue())

@@ -172,7 +172,7 @@ def opened(settings: Settings, while_waiting: Callable[[], None] = lambda: None)
     """
     levels = open_levels(settings)  # raises for a bad address before anything is started
     with connected(settings) as database:
-        schema.prepare(database, settings.change_tracking)
+        schema.prepare(database, settings.change_tracking, is_bundled=settings.database_url is None)
         with (
             closing(Data(catalogue(), database, levels, settings, while_waiting)) as data,
             data.statistics.flushing(database, settings),

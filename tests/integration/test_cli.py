@@ -380,6 +380,8 @@ class TestServe:
         with serving(shell, DASHBOARD_DEMO_ORDERS="600"):
             days = rows(shell("query", DAILY, "--format", "json"))
             assert sum(day["total_orders"] for day in days) == 500
+            seen = shell("doctor")
+            assert b"hidden" not in seen.stdout, seen.stdout.decode()
         assert not shell.servers()
 
 
