@@ -55,8 +55,15 @@ def _tile(
     )
 
 
-def figure(label: str, value: str, help: str = "", course: Sequence[float] = ()) -> None:
-    """A figure with what it says to those who point at it, and its course."""
+def figure(
+    label: str, value: str, help: str = "", course: Sequence[float] = (), *, is_framed: bool = False
+) -> None:
+    """A figure with what it says to those who point at it, and its course. One in no card is framed."""
     st.metric(
-        label, escaped(value), help=escaped(help) or None, chart_data=course if len(course) > 1 else None
+        label,
+        escaped(value),
+        help=escaped(help) or None,
+        chart_data=course if len(course) > 1 else None,
+        border=is_framed,
+        height="stretch" if is_framed else "content",
     )

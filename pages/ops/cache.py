@@ -116,8 +116,7 @@ def headline(state: CacheState, now: advice.Now) -> None:
     )
     with st.container(horizontal=True):
         for label, value, help in shown:
-            with st.container(border=True):
-                ui.figure(label, value, help)
+            ui.figure(label, value, help, is_framed=True)
 
 
 def level_card(level: Level, now: advice.Now) -> None:

@@ -88,22 +88,17 @@ def attempt(one: Candidate) -> None:
 def figures(state: DatabaseState) -> None:
     notation, sizes = now.notation, state.sizes.otherwise(())
     server = state.server.get()
+    size = notation.exact(server.size_bytes, Format.BYTES)
+    taken = f"{server.connections} of {server.max_connections}"
+    hit = notation.exact(server.hit_share, Format.SHARE)
+    age = notation.exact(server.transaction_age / server.freeze_age, Format.SHARE)
+    replicas = advice.replication(now, server, state.replicas.otherwise(None))
     with st.container(horizontal=True):
-        ui.figure(
-            "Size",
-            notation.exact(server.size_bytes, Format.BYTES),
-            "Of this database, and its course by day.",
-            sizes,
-        )
-        taken = f"{server.connections} of {server.max_connections}"
-        ui.figure("Connections", taken, advice.connections(server))
-        hit = notation.exact(server.hit_share, Format.SHARE)
-        ui.figure("Found in memory", hit, advice.found_in_memory(now, server))
-        age = notation.exact(server.transaction_age / server.freeze_age, Format.SHARE)
-        ui.figure("Transaction age", age, advice.transactions(now, server))
-        ui.figure(
-            "PostgreSQL", server.version, advice.replication(now, server, state.replicas.otherwise(None))
-        )
+        ui.figure("Size", size, "Of this database, and its course by day.", sizes, is_framed=True)
+        ui.figure("Connections", taken, advice.connections(server), is_framed=True)
+        ui.figure("Found in memory", hit, advice.found_in_memory(now, server), is_framed=True)
+        ui.figure("Transaction age", age, advice.transactions(now, server), is_framed=True)
+        ui.figure("PostgreSQL", server.version, replicas, is_framed=True)
 
 
 def wanted(one: Candidate) -> None:

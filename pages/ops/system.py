@@ -71,23 +71,18 @@ with ui.guarded():
         ui.verdict(verdict)
 
     of_requests, of_reruns = together(requests.values()), together(reruns.values())
-    sessions, numbers = sum(one.sessions for one in alive), st.columns(5)
-    with numbers[0]:
-        ui.figure(
-            "Open pages", now.notation.exact(sessions, Format.COUNT), "In browsers, at the last heartbeats."
-        )
-    with numbers[1]:
-        asked = now.notation.exact(of_requests.count, Format.COUNT)
-        ui.figure("Requests", asked, "Over HTTP in the last hour, Streamlit's own included.")
-    with numbers[2]:
-        runs = now.notation.exact(of_reruns.count, Format.COUNT)
-        ui.figure("Runs of pages", runs, "In the last hour.")
-    with numbers[3]:
-        p95 = now.notation.exact(quantile(of_reruns, 0.95), Format.SECONDS)
-        ui.figure("95% of runs took up to", p95, "In the last hour, waits included.")
-    with numbers[4]:
-        held = sum(one.resident_bytes for one in alive)
-        ui.figure("Memory", now.notation.size(held), "Of all processes that live.")
+    sessions = now.notation.exact(sum(one.sessions for one in alive), Format.COUNT)
+    asked = now.notation.exact(of_requests.count, Format.COUNT)
+    runs = now.notation.exact(of_reruns.count, Format.COUNT)
+    p95 = now.notation.exact(quantile(of_reruns, 0.95), Format.SECONDS)
+    held = now.notation.size(sum(one.resident_bytes for one in alive))
+    over_http = "Over HTTP in the last hour, Streamlit's own included."
+    with st.container(horizontal=True):
+        ui.figure("Open pages", sessions, "In browsers, at the last heartbeats.", is_framed=True)
+        ui.figure("Requests", asked, over_http, is_framed=True)
+        ui.figure("Runs of pages", runs, "In the last hour.", is_framed=True)
+        ui.figure("95% of runs", p95, "Took up to so long in the last hour, waits included.", is_framed=True)
+        ui.figure("Memory", held, "Of all processes that live.", is_framed=True)
 
 shown = [*alive, *lost]
 for first in range(0, len(shown), 2):
