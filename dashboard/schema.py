@@ -59,7 +59,7 @@ _GRANTS = (
 _UNWATCHED = f"""
 SELECT WHERE NOT pg_has_role('{READER_ROLE}', 'pg_monitor', 'member')
     OR NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pgstattuple')
-"""
+"""  # noqa: S608 - a constant
 _WATCHING = (f"GRANT pg_monitor TO {READER_ROLE}", "CREATE EXTENSION IF NOT EXISTS pgstattuple")
 
 
