@@ -21,9 +21,10 @@ OWN = "/* daybook ops */"
 It stands at both ends: PostgreSQL 18 counts a statement without the comments before it, and of a long one that runs
 it shows the beginning only.
 """
+_SECONDS = 2
 _BEGIN = f"""{OWN}
 SELECT clock_timestamp() AS now,
-    set_config('statement_timeout', '2s', true) AS statement_timeout,
+    set_config('statement_timeout', '{_SECONDS}s', true) AS statement_timeout,
     set_config('lock_timeout', '500ms', true) AS lock_timeout
 {OWN}"""
 
@@ -53,6 +54,7 @@ class Part(Generic[T]):
 def begin(snapshot: Snapshot) -> datetime:
     """Give each statement little time; the moment, by the clock of the database."""
     now: datetime = snapshot.frame(_BEGIN)["now"][0]
+    snapshot.expect(_SECONDS)
     return now
 
 

@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 from dashboard.database import notices
 from dashboard.database.cancellation import Cancellation, Stopper
 from dashboard.database.faults import BUSY, Conflict, LockTaken, explained
+from dashboard.database.patience import PatientConnection, connect_patiently, patience
 from dashboard.database.places import Places
 from dashboard.database.pools import Pool
 from dashboard.database.snapshot import Prepared, Snapshot, StatementRefused
@@ -53,11 +54,11 @@ SELECT set_config('default_transaction_read_only', 'on', false),
 class Writer:
     """One transaction that may change the database."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: PatientConnection) -> None:
         self._connection = connection
 
     @property
-    def connection(self) -> psycopg.Connection[Any]:
+    def connection(self) -> PatientConnection:
         """The driver's own, for a library that writes in this transaction."""
         return self._connection
 
@@ -89,6 +90,7 @@ class Database:
         self._url = _parsed(url)
         self._cancel_timeout_seconds = settings.connect_timeout_seconds
         timeout_seconds, number = settings.statement_timeout_seconds, settings.max_statements
+        self._timeout_seconds = timeout_seconds
         self._statements = Places(
             number,
             timeout_seconds,
@@ -121,6 +123,9 @@ class Database:
             connect_args=self._common | only_reading,
         )
 
+        for engine in (self._writers, self._readers):
+            connect_patiently(engine, settings.connect_timeout_seconds)
+
         @sa.event.listens_for(self._readers, "connect")
         def become_reader(connection: psycopg.Connection[Any], _: object) -> None:
             connection.execute(_BOUND, (f"{timeout_ms}ms",))
@@ -151,6 +156,7 @@ class Database:
             explained(),
             places.taken(cancellation),
             self._readers.connect() as connection,
+            patience(_driver(connection), self._timeout_seconds),
             _dropped_if_broken(connection),
             self._stopped_by(cancellation, connection),
         ):
@@ -190,7 +196,13 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
         """The same transaction as ``writer``, as SQLAlchemy's connection, for Alembic."""
-        with explained(), self._writers.begin() as connection, _dropped_if_broken(connection):
+        with (
+            explained(),
+            self._writers.connect() as connection,
+            patience(_driver(connection), None),  # its end, too, takes as long as it takes
+            connection.begin(),
+            _dropped_if_broken(connection),
+        ):
             yield connection
 
     @contextmanager
@@ -273,7 +285,7 @@ def _dropped_if_broken(connection: sa.Connection) -> Iterator[None]:
             connection.invalidate()
 
 
-def _driver(connection: sa.Connection) -> psycopg.Connection[Any]:
+def _driver(connection: sa.Connection) -> PatientConnection:
     driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
+    assert isinstance(driver, PatientConnection)
     return driver

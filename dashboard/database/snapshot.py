@@ -11,6 +11,7 @@ from psycopg import pq
 from psycopg.rows import tuple_row
 
 from dashboard.database.faults import explained
+from dashboard.database.patience import PatientConnection
 from dashboard.errors import DatabaseError
 
 ROWS_A_FRAME = 10_000
@@ -57,7 +58,7 @@ class StatementRefused(DatabaseError):
 class Snapshot:
     """Reads that see one state of the database. Statements name their parameters ``$1``, ``$2``, …"""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: PatientConnection) -> None:
         self._connection = connection
 
     def frame(self, sql: str, params: Sequence[object] = ()) -> pl.DataFrame:
@@ -92,6 +93,10 @@ class Snapshot:
         """Give settings of PostgreSQL, by name and value, to the statements of this snapshot: they end with it."""
         for setting in settings:
             self._connection.execute("SELECT set_config(%s, %s, true)", setting)
+
+    def expect(self, seconds: float) -> None:
+        """PostgreSQL was told to end each statement of this snapshot after so long: wait little longer for answers."""
+        self._connection.statement_seconds = seconds
 
     def plan(self, sql: str, params: Sequence[object], *, is_measured: bool) -> Any:
         """How PostgreSQL answers a statement, as EXPLAIN tells it in JSON; ``is_measured``: it runs for that."""

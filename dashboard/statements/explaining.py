@@ -120,6 +120,7 @@ def explain(database: Database, of: Subject) -> Explained:
     with database.long_snapshot(Cancellation()) as snapshot:
         begin(snapshot)
         snapshot.tune([("statement_timeout", f"{MEASURED_SECONDS}s"), *of.settings])
+        snapshot.expect(MEASURED_SECONDS)
         if of.values is None:
             told, note = snapshot.generic_plan(f"{of.sql}\n{OWN}"), _UNKNOWN
         else:
