@@ -21,7 +21,7 @@ OWN = "/* daybook ops */"
 It stands at both ends: PostgreSQL 18 counts a statement without the comments before it, and of a long one that runs
 it shows the beginning only.
 """
-_SECONDS = 2
+_SECONDS, _ALL_SECONDS = 2, 8.0
 _BEGIN = f"""{OWN}
 SELECT clock_timestamp() AS now,
     set_config('statement_timeout', '{_SECONDS}s', true) AS statement_timeout,
@@ -32,6 +32,7 @@ _HELD = (
     "Somebody holds what this needs in the database, and it is not waited for. The rest of the page is shown."
 )
 _SLOW = "The database did not answer this within two seconds. The rest of the page does not wait for it."
+_LATE = "What came before took the database so long that it was not asked for this any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def begin(snapshot: Snapshot) -> datetime:
 
 
 def part(snapshot: Snapshot, reading: Callable[[Snapshot], T]) -> Part[T]:
-    """What is read, or the error that it raises; others go on in the same state."""
+    """What is read, or the error that it raises; others go on in the same state, until all took too long."""
+    if snapshot.age_seconds > _ALL_SECONDS:
+        return Part(None, DatabaseError(_LATE))
     try:
         with snapshot.savepoint():
             return Part(reading(snapshot))

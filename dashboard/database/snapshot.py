@@ -1,5 +1,6 @@
 """Reads: SQL in, polars frames out."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,12 @@ class Snapshot:
 
     def __init__(self, connection: PatientConnection) -> None:
         self._connection = connection
+        self._began_at = time.monotonic()
+
+    @property
+    def age_seconds(self) -> float:
+        """Since it was asked for."""
+        return time.monotonic() - self._began_at
 
     def frame(self, sql: str, params: Sequence[object] = ()) -> pl.DataFrame:
         """The rows of a statement. ``numeric`` columns become Decimal and must have a scale.

@@ -7,7 +7,7 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from dashboard import advice, database_state
+from dashboard import advice, database_state, parts
 from dashboard.advice import Level, Verdict
 from dashboard.catalogue import catalogue
 from dashboard.database import READER_ROLE, Database
@@ -551,3 +551,11 @@ class TestRights:
         assert state.sizes.error
         assert state.table_rows()["grown_bytes"].null_count() == len(state.tables.get())
         assert told(state)[0].level is Level.GOOD
+
+    def test_no_more_is_asked_of_a_database_that_took_long(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(parts, "_ALL_SECONDS", 0.0)
+        state = database_state.read(database)
+        assert {"server", "sessions", "tables", "indexes", "missing"} <= state.errors().keys()
+        assert "not asked for this any more" in told(state)[0].advice
