@@ -158,8 +158,12 @@ PATHS = [
 
 def test_pages_fit_wide_and_narrow_screens_in_light_and_dark(daybook: Daybook, open_page: OpenPage) -> None:
     page = open_page(daybook.url)  # with a past, and its scripts: one for each page would take minutes
+    heading = page.get_by_test_id("stMainBlockContainer").get_by_role("heading").first
     for path in PATHS:
         page.goto(f"{daybook.url}{path}")
+        expect(
+            heading
+        ).to_be_visible()  # Streamlit has colours of its own until it knows ours, and may stay with them
         for scheme, background, width in (
             ("light", "rgb(255, 255, 255)", 1440),
             ("dark", "rgb(16, 21, 30)", 390),
@@ -167,7 +171,7 @@ def test_pages_fit_wide_and_narrow_screens_in_light_and_dark(daybook: Daybook, o
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
             page.set_viewport_size({"width": width, "height": 900})
-            expect(page.get_by_test_id("stMainBlockContainer").get_by_role("heading").first).to_be_visible()
+            expect(heading).to_be_visible()
             # Plotly draws anew a moment after its room got another size.
             wait_until(
                 lambda: overflowing(settled(page)) == [], f"all fits at {width} px, {scheme}, on {path}"

@@ -265,7 +265,7 @@ class TestParts:
             holding.execute(f"REFRESH MATERIALIZED VIEW {table}")
         found = freshness.read(shop)
         [gap] = found.gaps
-        assert "does not wait" in str(gap)
+        assert "is not waited for" in str(gap)
         assert {view.status for view in by_name(found).values()} == {Status.FRESH}
 
     def test_all_are_of_one_state(self, shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
