@@ -79,7 +79,10 @@ def main() -> None:
         with telemetry.asking(f"command {' '.join(_named(sys.argv[1:]))}"):
             app()
     except DaybookError as error:
-        err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        if logs.are_json():
+            log.critical("%s", error)
+        else:
+            err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     except Exception:
         log.critical("The program ended by an error that it does not know", exc_info=True)
@@ -199,7 +202,8 @@ def worker(
         telemetry.beating("worker", data.statistics.process, data.database, settings(), telemetry.TRAFFIC),
     ):
         signal.signal(signal.SIGINT, signal.default_int_handler)  # that of polars does not end a wait
-        err.print("Working (Ctrl-C ends it)")
+        if not logs.are_json():
+            err.print("Working (Ctrl-C ends it)")
         with suppress(KeyboardInterrupt, SystemExit):  # once more, it ends without its grace
             threading.Event().wait()
 

@@ -174,6 +174,11 @@ def begin(settings: Settings) -> None:
     threading.excepthook = _thread_died
 
 
+def are_json() -> bool:
+    """Whether what is logged is lines of JSON, among which nothing else should be."""
+    return any(isinstance(one.formatter, JsonLines) for one in logging.getLogger().handlers)
+
+
 def _thread_died(died: threading.ExceptHookArgs) -> None:
     name = died.thread.name if died.thread else "unknown"
     if died.exc_value is None or died.exc_type is SystemExit:

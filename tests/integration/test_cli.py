@@ -198,6 +198,13 @@ class TestErrors:
     ) -> None:
         assert_helps(in_process("query", DAILY, **{name: value}), [name])
 
+    def test_among_lines_of_json_it_is_one(self, tmp_path: Path) -> None:
+        shell = Shell(tmp_path, DATABASE_URL="mysql://of.another/kind", DASHBOARD_LOG_FORMAT="json")
+        done = shell("query", DAILY)
+        line = json.loads(done.stderr)
+        assert (done.returncode, line["level"]) == (1, "critical")
+        assert "DATABASE_URL" in line["message"]
+
     def test_no_command_is_an_invitation(self, shell: Shell) -> None:
         done = shell()
         assert b"Usage: python -m dashboard" in done.stdout + done.stderr
