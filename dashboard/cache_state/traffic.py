@@ -68,6 +68,10 @@ class Traffic:
         numbers = dict.fromkeys(counts, pl.Int64) | dict.fromkeys(_SECONDS, pl.Float64)
         return pl.DataFrame(rows, {**schema, **numbers})
 
+    def missed(self) -> pl.DataFrame:
+        """The same of the queries of which a read missed."""
+        return self.table().filter(pl.sum_horizontal(*Reason) > 0)
+
 
 _SECONDS = ("spent_seconds", "saved_seconds")
 

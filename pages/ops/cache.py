@@ -30,13 +30,16 @@ QUERIES = (
     Column("saved_seconds", "Saved", Format.SECONDS, definition="Database time that the cache spared."),
     Column("size_bytes", "Rows given", Format.BYTES, definition="The size of all rows that were read."),
     Column("errors", "Failed", Format.COUNT),
-    Column("cold", "Cold", Format.COUNT, definition="Misses: not asked before, or long ago."),
-    Column("expired", "Expired", Format.COUNT, definition="Misses: past their lifetime."),
-    Column("version", "New version", Format.COUNT, definition="Misses: the data had changed."),
-    Column("evicted", "Evicted", Format.COUNT, definition="Misses: gone before their end, for want of room."),
-    Column("damaged", "Damaged", Format.COUNT, definition="Misses: not what was stored."),
-    Column("unavailable", "Unavailable", Format.COUNT, definition="Misses: the cache did not answer."),
-    Column("bypass", "Wanted fresh", Format.COUNT, definition="Misses: readers chose Read anew."),
+)
+REASONS = (
+    Column("query", "Query"),
+    Column("cold", "Cold", Format.COUNT, definition="Not asked before, or long ago."),
+    Column("expired", "Expired", Format.COUNT, definition="Past their lifetime."),
+    Column("version", "New version", Format.COUNT, definition="The data had changed."),
+    Column("evicted", "Evicted", Format.COUNT, definition="Gone before their end, for want of room."),
+    Column("damaged", "Damaged", Format.COUNT, definition="Not what was stored."),
+    Column("unavailable", "Unavailable", Format.COUNT, definition="The cache did not answer."),
+    Column("bypass", "Wanted fresh", Format.COUNT, definition="Readers chose Read anew."),
 )
 BEYOND = "Nothing is said where that is over 30 seconds."
 WAITS = (
@@ -217,13 +220,12 @@ with ui.card("Where answers came from", help="Shares of the reads, over all proc
         )
         ui.drawing(figure, alt="Share of reads by where their answers came from, over time.")
 
-with ui.card("By query", help="Most read first; misses by their reasons."):
-    ui.table(
-        state.traffic.get().table(),
-        QUERIES,
-        alt="Reads by query.",
-        empty="Nobody read anything in this range.",
-    )
+with ui.card("By query", help="Most read first."):
+    nobody = "Nobody read anything in this range."
+    ui.table(state.traffic.get().table(), QUERIES, alt="Reads by query.", empty=nobody)
+
+with ui.card("Why reads missed", help="How many reads of each query were no hits, by the reason."):
+    ui.table(state.traffic.get().missed(), REASONS, alt="Misses by query and reason.", empty="None did.")
 
 with ui.card("How long readers waited", help="By query and by what answered; bounds, not means."):
     nobody = "Nobody waited for anything."

@@ -13,7 +13,7 @@ from tests.pages.test_pages import let_in
 from tests.reads import Admin
 from tests.servers import free_port
 
-PARTS = ["Where answers came from", "By query", "How long readers waited"]
+PARTS = ["Where answers came from", "By query", "Why reads missed", "How long readers waited"]
 WHAT_IF, LEVELS = "What if answers lived longer, or shorter", ["Memory of this process", "Disk"]
 FILE, SERVER = "What the file tells", "What the servers tell"
 ACTIONS = "Invalidate or warm"
@@ -44,8 +44,10 @@ def test_each_part_tells_of_what_was_read(page: AppTest, open_page: OpenPage) ->
     [hits] = [metric.value for metric in page.metric if metric.label == "Hits"]
     assert hits.endswith("%")
     assert len(page.get("plotly_chart")) == 1
-    queries, waits, what_if, *_ = page.dataframe
+    queries, missed, waits, what_if, *_ = page.dataframe
     assert "business/daily_sales" in queries.value["query"].tolist()
+    [why] = missed.value[missed.value["query"] == "business/daily_sales"].to_dict("records")
+    assert sum(number for reason, number in why.items() if reason != "query") > 0
     assert {"memory", "database"} <= {*waits.value["source"]}
     assert what_if.value["lifetime"].tolist()[0] == "as set"
     week = open_page("cache", past="week")
