@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from dashboard.database import notices
 from dashboard.database.cancellation import Cancellation, Stopper
 from dashboard.database.faults import BUSY, Conflict, LockTaken, explained
-from dashboard.database.patience import PatientConnection, connect_patiently, patience
+from dashboard.database.patience import Connector, PatientConnection, patience
 from dashboard.database.places import Places
 from dashboard.database.pools import Pool
 from dashboard.database.snapshot import Prepared, Snapshot, StatementRefused
@@ -123,8 +123,9 @@ class Database:
             connect_args=self._common | only_reading,
         )
 
+        connector = Connector(settings.connect_timeout_seconds)
         for engine in (self._writers, self._readers):
-            connect_patiently(engine, settings.connect_timeout_seconds)
+            connector.serve(engine)
 
         @sa.event.listens_for(self._readers, "connect")
         def become_reader(connection: psycopg.Connection[Any], _: object) -> None:
