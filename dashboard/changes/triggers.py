@@ -60,6 +60,9 @@ IF (SELECT count(*) FROM (SELECT FROM touched LIMIT 2) AS few) < 2 THEN
     END IF"""
 
 _REMOVE = "DROP FUNCTION IF EXISTS {functions} CASCADE"  # with their triggers
+# Before PostgreSQL 14 no trigger can be replaced. Ours go with their functions; others, only a table's owner may drop.
+_REPLACE, _CREATE = "CREATE OR REPLACE TRIGGER", "CREATE TRIGGER"
+_CLEAR = "DROP TRIGGER IF EXISTS {trigger} ON shop.{source}"
 
 _FOUND = """
 SELECT relname, CASE WHEN tgenabled IN ('O', 'A') THEN obj_description(tgfoid, 'pg_proc') END
@@ -69,6 +72,7 @@ WHERE tgrelid = ANY (%(tables)s::regclass[]) AND tgname = ANY (%(triggers)s)
 # Another cluster, into which a database was restored, numbers transactions anew: what was seen in the old one says
 # nothing there. So the cluster is part of the mark.
 _CLUSTER = "SELECT system_identifier FROM pg_control_system()"
+_CAN_REPLACE = "SELECT current_setting('server_version_num')::integer >= 140000"
 _DISTRUST = "UPDATE dashboard.view_states SET snapshot = NULL WHERE snapshot IS NOT NULL"
 _ALONE = "SELECT pg_advisory_xact_lock(hashtext('daybook triggers'))"
 # Longer than PostgreSQL takes to send autovacuum away, and short for the writers who queue behind.
@@ -116,13 +120,13 @@ def _todo(database: Database, tracking: str) -> list[list[str]]:
         if tracking != "triggers":
             return [[_removal(source)] for source, marks in found.items() if marks]
         [(cluster,)] = writer.rows(_CLUSTER)
+        [(can_replace,)] = writer.rows(_CAN_REPLACE)
         if not all(mark.endswith(f" {cluster}]") for marks in found.values() for mark in marks if mark):
             writer.execute(_DISTRUST)
     definition = hashlib.sha256("".join(map(str, map(_installation, SOURCES))).encode()).hexdigest()[:16]
     wanted = f"Logs what a statement changed [changes {definition} {cluster}]"
-    return [
-        _installation(source, wanted) for source, marks in found.items() if marks != [wanted] * len(TRIGGERS)
-    ]
+    make = _installation if can_replace else _old_installation
+    return [make(source, wanted) for source, marks in found.items() if marks != [wanted] * len(TRIGGERS)]
 
 
 def _installation(source: str, mark: str = "") -> list[str]:
@@ -138,6 +142,12 @@ def _installation(source: str, mark: str = "") -> list[str]:
         for change, transition in _TRANSITION.items()
     ]
     return [*made, f"{_LOG} VALUES ('{source}', NULL)"]  # nobody knows what was changed before
+
+
+def _old_installation(source: str, mark: str) -> list[str]:
+    cleared = [_CLEAR.format(trigger=trigger, source=source) for trigger in TRIGGERS]
+    made = [statement.replace(_REPLACE, _CREATE) for statement in _installation(source, mark)]
+    return [_removal(source), *cleared, *made]
 
 
 def _removal(source: str) -> str:

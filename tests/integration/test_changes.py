@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from dashboard import schema
 from dashboard.catalogue import catalogue, load_catalogue
-from dashboard.changes import SOURCES, Backlog, backlog, forget, poll_sources, settle, track
+from dashboard.changes import SOURCES, Backlog, backlog, forget, poll_sources, settle, track, triggers
 from dashboard.database import Database
 from dashboard.loading.demo import load_demo
 from dashboard.settings import Settings
@@ -298,6 +298,33 @@ class TestTracking:
         shop("DELETE FROM shop.order_payments; DELETE FROM shop.order_items; DELETE FROM shop.order_reviews")
         shop("DELETE FROM dashboard.change_log; DELETE FROM shop.orders")
         assert entries(shop) == [("orders", EVE), ("orders", DAY)]
+
+    def test_they_are_made_and_made_anew_also_where_postgresql_can_not_replace_them(
+        self,
+        database: Database,
+        shop: Admin,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr(triggers, "_CAN_REPLACE", "SELECT false")
+        track(database, "off")
+        for damage in (
+            "SELECT 1",
+            "COMMENT ON FUNCTION dashboard.log_delete_of_orders() IS 'Of another version'",
+            "DROP TRIGGER daybook_delete ON shop.orders; CREATE TRIGGER daybook_delete AFTER INSERT ON shop.orders"
+            " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        ):
+            shop(damage)
+            with caplog.at_level(logging.WARNING):
+                track(database, "triggers")
+            assert caplog.text == ""
+            assert polled(database) == 0
+            shop("DELETE FROM dashboard.change_log")
+            track(database, "triggers")
+            assert entries(shop) == []
+        sent = [statement for source in SOURCES for statement in triggers._old_installation(source, "")]
+        assert sum("CREATE TRIGGER" in statement for statement in sent) == 4 * len(SOURCES)
+        assert not any("REPLACE TRIGGER" in statement for statement in sent)
 
     def test_a_writer_in_the_way_is_not_waited_for(
         self, database: Database, other: psycopg.Connection, caplog: pytest.LogCaptureFixture
