@@ -130,6 +130,8 @@ def read(database: Database) -> DatabaseState:
         growth, sizes = part(snapshot, tables.growth), part(snapshot, tables.sizes)
         counted = part(snapshot, statements.counted)
         its_columns = part(snapshot, lambda snapshot: columns.columns(snapshot, known.get()))
+        if not known.error:
+            known = Part(columns.with_times(known.get(), its_columns.otherwise({})))
         empty = room.of_tables(known.otherwise(()), its_columns.otherwise({}))
         free = part(snapshot, lambda snapshot: room.measured(snapshot, known.get(), empty))
 

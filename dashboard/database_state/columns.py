@@ -1,7 +1,7 @@
 """The columns of tables, and what PostgreSQL knows of their values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from dashboard.database import Snapshot
@@ -47,3 +47,19 @@ def columns(snapshot: Snapshot, known: Sequence[Table]) -> Columns:
         of_table = found.setdefault(row.pop("relation_id"), {})
         of_table[row["name"]] = Column(**row)
     return found
+
+
+def with_times(known: Sequence[Table], columns: Columns) -> tuple[Table, ...]:
+    """The same tables, a whole of partitions with the time of its statistics also where PostgreSQL does not keep it.
+
+    So it is before 14. It has statistics if its columns are known, and its partitions were analyzed with it.
+    """
+    times = {one.relation: one.analyzed_at for one in known}
+
+    def timed(one: Table) -> Table:
+        has_statistics = any(it.null_share is not None for it in columns.get(one.relation_id, {}).values())
+        if one.largest_partition is None or one.analyzed_at or not has_statistics:
+            return one
+        return replace(one, analyzed_at=times.get(one.largest_partition))
+
+    return tuple(map(timed, known))

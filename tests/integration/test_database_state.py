@@ -444,6 +444,28 @@ class TestTables:
         assert shares
         assert 0.2 < shares["shop.lots"] < 0.7
 
+    def test_whole_of_partitions_has_statistics_also_where_postgresql_keeps_no_time_of_them(
+        self, database: Database, admin: Admin
+    ) -> None:
+        admin("CREATE TABLE shop.lots (a integer) PARTITION BY RANGE (a)")
+        admin("CREATE TABLE shop.few PARTITION OF shop.lots FOR VALUES FROM (0) TO (5000)")
+        admin("INSERT INTO shop.lots SELECT generate_series(0, 4999)")
+
+        def stale() -> list[str]:
+            admin(FLUSH)
+            admin("SELECT pg_stat_reset_single_table_counters('shop.lots'::regclass)")  # before PostgreSQL 14
+            return sorted(
+                one.relation
+                for one in database_state.read(database).tables.get()
+                if one.schema_name == "shop" and one.needs_analyze
+            )
+
+        assert stale() == ["shop.few", "shop.lots"]
+        admin("ANALYZE shop.few")
+        assert stale() == ["shop.lots"]
+        admin("ANALYZE shop.lots")
+        assert stale() == []
+
     def test_that_somebody_holds_is_told_without_waiting(self, database: Database, database_url: str) -> None:
         with psycopg.connect(database_url) as holder:
             holder.execute("LOCK TABLE shop.orders IN ACCESS EXCLUSIVE MODE")
