@@ -318,6 +318,28 @@ class TestCounters:
         line = advice.counted_line(Now(read(data).now, NOTATION), read(data).counted.get())
         assert "The counters were set to zero" in line
 
+    def test_forgotten_statement_is_no_reset_also_where_postgresql_tells_of_neither(
+        self, data: Data, admin: Admin
+    ) -> None:
+        admin("DROP EXTENSION pg_stat_statements")
+        admin("CREATE EXTENSION pg_stat_statements VERSION '1.8'")  # that of PostgreSQL 13
+        ran, often = (f"SELECT count(*) FROM shop.{table} /* counted */" for table in ("orders", "sellers"))
+
+        def take(times: int) -> statements.Counted:
+            for statement in (*[ran] * times, *[often] * 10 * times):
+                admin(statement)
+            assert statements.take(data.database, pause_seconds=0)
+            return read(data).counted.get()
+
+        admin("SELECT pg_stat_statements_reset()")
+        assert take(20).is_empty
+        admin(f"SELECT pg_stat_statements_reset(0, 0, queryid) FROM pg_stat_statements WHERE query = '{ran}'")
+        assert take(2).reset_at == ()
+        assert self.calls(read(data), ran) == 2
+        admin("SELECT pg_stat_statements_reset()")
+        assert len(take(1).reset_at) == 1
+        assert self.calls(read(data), ran) == 3
+
     @staticmethod
     def calls(found: statements.Statements, ran: str) -> int:
         rows = found.counted.get().rows
