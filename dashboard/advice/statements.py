@@ -25,7 +25,7 @@ def statements(now: Now, told: Statements, slow_seconds: float) -> list[Verdict]
     ``slow_seconds`` is ``DASHBOARD_SLOW_STATEMENT_SECONDS``.
     """
     during = period(told.period.hours)
-    found = [*_of_queries(now, told, during, slow_seconds)]
+    found = [*_of_queries(now, told, during)]
     if (known := told.statistics.otherwise(None)) is not None:
         found.extend(statistics(known))
     if (counted := told.counted.otherwise(None)) is not None:
@@ -114,14 +114,14 @@ def subject_line(subject: Subject) -> str:
     return f"{subject.title}{given}. It is run to be measured, read only and for {MEASURED_SECONDS} s at the most."
 
 
-def _of_queries(now: Now, told: Statements, during: str, slow_seconds: float) -> Iterator[Verdict]:
+def _of_queries(now: Now, told: Statements, during: str) -> Iterator[Verdict]:
     if (slow := told.slow.otherwise(None)) is None:
         return
     for row in slow.head(MOST_VERDICTS).iter_rows(named=True):
         if row["failed"]:
             yield _failing(now, row, during)
         if row["slow"]:
-            yield _slow(now, row, during, slow_seconds)
+            yield _slow(now, row, during)
 
 
 def _failing(now: Now, row: dict[str, Any], during: str) -> Verdict:
@@ -142,13 +142,13 @@ def _failing(now: Now, row: dict[str, Any], during: str) -> Verdict:
     return Verdict(Level.BAD, finding, advice)
 
 
-def _slow(now: Now, row: dict[str, Any], during: str, slow_seconds: float) -> Verdict:
+def _slow(now: Now, row: dict[str, Any], during: str) -> Verdict:
     write, seconds = now.notation.duration, row["wait_seconds"] + row["run_seconds"]
     waited = row["wait_seconds"] / seconds if seconds else 0.0
     whom = f", mostly for {row['asker']}" if row["asker"] else ""
     finding = (
-        f"{row['query']} took longer than {write(slow_seconds)} {now.counted(row['slow'], 'time')} in {during} "
-        f"(the longest {write(row['longest_seconds'])}){whom}."
+        f"{row['query']} was slow {now.counted(row['slow'], 'time')} in {during} "
+        f"(the longest took {write(row['longest_seconds'])}){whom}."
     )
     if waited >= _MOSTLY:
         advice = (

@@ -132,7 +132,7 @@ class TestSlowLog:
         verdict = told(data)[0]
         assert verdict.level is Level.WARNING
         assert verdict.finding.startswith(
-            "tests/trouble took longer than 1 s 1 time in the last 24 hours (the"
+            "tests/trouble was slow 1 time in the last 24 hours (the longest took"
         )
         assert verdict.finding.endswith("mostly for page /sales.")
         assert "have its plan measured" in verdict.advice

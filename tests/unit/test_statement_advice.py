@@ -46,7 +46,7 @@ def test_all_is_well() -> None:
 def test_running_and_waiting_are_told_apart() -> None:
     [running] = told(slow())
     assert running.finding == (
-        "business/x took longer than 1 s 12 times in the last 24 hours (the longest 1.5 s), mostly for page /sales."
+        "business/x was slow 12 times in the last 24 hours (the longest took 1.5 s), mostly for page /sales."
     )
     assert "have its plan measured" in running.advice
     [waiting] = told(slow(wait_seconds=13.0, run_seconds=2.0, asker=""))
