@@ -39,7 +39,8 @@ st.title("A page")
 count = st.slider("Count", 1, 10, 3)
 st.plotly_chart(go.Figure(go.Scatter(x=[1, 2, 3], y=[1, count, 2])))
 st.dataframe(pl.DataFrame({"day": ["Monday", "Tuesday"], "orders": [1, 2]}))
-st.download_button("Download", lambda: b"day,orders\\nMonday,1\\n", file_name="orders.csv")
+# As everywhere: a rerun at each click may come before the file, whose button then waits for good.
+st.download_button("Download", lambda: b"day,orders\\nMonday,1\\n", file_name="orders.csv", on_click="ignore")
 """
 
 # Its checks do what a file says, and a route tells what only the process itself knows.
