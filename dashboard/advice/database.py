@@ -6,7 +6,7 @@ from dashboard.advice.indexes import missing, scanned, superfluous
 from dashboard.advice.server import replica, server, slot
 from dashboard.advice.sessions import sessions
 from dashboard.advice.tables import tables
-from dashboard.advice.verdict import Level, Now, Verdict, listed, plain
+from dashboard.advice.verdict import NAMED, Level, Now, Verdict, listed, others, plain
 from dashboard.database_state import DatabaseState, Server, StatementsUnknown, is_worthwhile
 
 _NAMES = {
@@ -23,7 +23,6 @@ _NAMES = {
     "slots": "replication slots",
 }
 _MAIN = {"server", "sessions", "tables", "indexes"}
-_NAMED = 3
 _ORDER = (Level.BAD, Level.WARNING, Level.NOTE, Level.GOOD)
 
 
@@ -49,9 +48,8 @@ def _found(now: Now, state: DatabaseState, long_seconds: float, unused_days: int
     yield from (verdict for one in state.replicas.otherwise(()) if (verdict := replica(now, one)))
     yield from (verdict for one in state.slots.otherwise(()) if (verdict := slot(now, one)))
     is_vacuumed = of_server is None or of_server.is_autovacuum_on
-    if not (
-        of_server and of_server.is_replica
-    ):  # which is vacuumed and analyzed by its primary, and counts neither
+    is_replica = of_server is not None and of_server.is_replica
+    if not is_replica:  # its primary vacuums and analyzes it, and it counts neither
         yield from tables(now, known, state.empty_shares(), is_vacuumed=is_vacuumed)
     yield from missing(now, state.missing.otherwise(()))
     yield from superfluous(now, state.findings(unused_days))
@@ -76,11 +74,10 @@ def _unseen(state: DatabaseState, of_server: Server | None) -> Iterator[Verdict]
         )
     known = state.tables.otherwise(())
     if of_server and (unseen := [one for one in known if not one.is_readable and is_worthwhile(one)]):
-        them = listed([plain(one.relation) for one in unseen[:_NAMED]])
-        others = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+        them = listed([plain(one.relation) for one in unseen[:NAMED]])
         yield Verdict(
             Level.NOTE,
-            f"Missing indexes are not looked for on {them}{others}, since {plain(of_server.role)} may not read "
+            f"Missing indexes are not looked for on {them}{others(unseen)}, since {plain(of_server.role)} may not read "
             f"{'it' if len(unseen) == 1 else 'them'}, nor know what values there are.",
             f"`GRANT SELECT ON {plain(unseen[0].relation)} TO {plain(of_server.role)};`",
         )

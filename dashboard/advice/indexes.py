@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from dashboard.advice.verdict import Level, Now, Verdict, listed, plain
+from dashboard.advice.verdict import NAMED, Level, Now, Verdict, listed, plain
 from dashboard.database_state import Candidate, Finding, Table, Trial, Trouble, is_scanned, is_worthwhile
 from dashboard.notation import Format
 
-_NAMED = 3
 _WORTH_WARNING_MS = 1_000.0
 _FASTER = 2.0  # times, or it is not worth the writes
 _MUCH_BYTES = 10_000_000
@@ -111,9 +110,9 @@ def _trouble(now: Now, trouble: Trouble, findings: Sequence[Finding]) -> Verdict
         return None
     words = _ONE if len(found) == 1 else _SOME
     size_bytes = sum(one.index.size_bytes for one in found)
-    names = [plain(one.index.name) for one in found[:_NAMED]]
-    if len(found) > _NAMED:
-        names.append(f"{len(found) - _NAMED} others")
+    names = [plain(one.index.name) for one in found[:NAMED]]
+    if len(found) > NAMED:
+        names.append(f"{len(found) - NAMED} others")
     size = now.notation.exact(size_bytes, Format.BYTES)
     its = f"; {size} that each write has to keep up to date" if size_bytes else ""
     is_bad = trouble is Trouble.INVALID or size_bytes >= _MUCH_BYTES
@@ -129,12 +128,12 @@ def scanned(now: Now, tables: Sequence[Table]) -> list[Verdict]:
     found.sort(key=lambda one: one.index_scans - one.seq_scans)
     if not found:
         return []
-    names = [plain(one.relation) for one in found[:_NAMED]]
+    names = [plain(one.relation) for one in found[:NAMED]]
     return [
         Verdict(
             Level.NOTE,
             f"{now.counted(len(found), 'large table')} {'is' if len(found) == 1 else 'are'} read in full more often "
-            f"than by an index: {listed(names)}{' and others' if len(found) > _NAMED else ''}.",
+            f"than by an index: {listed(names)}{' and others' if len(found) > NAMED else ''}.",
             "Whether an index would help can't be told while the texts of statements are unknown.",
         )
     ]

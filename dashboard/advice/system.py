@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from dashboard.advice.verdict import Level, Now, Verdict, listed
+from dashboard.advice.verdict import NAMED, Level, Now, Verdict, listed
 from dashboard.notation import Format
 from dashboard.system_state import PROBES, Process, all_requests, all_reruns, roll
 from dashboard.telemetry import Timing, quantile, together
@@ -20,7 +20,6 @@ FEW_RERUNS = 20
 MANY_KILLED, KILLED_WITHIN = 3, timedelta(hours=1)
 """One may be killed by hand; so many are not, and that they were started again hides it."""
 
-MOST_NAMED = 3
 BAD_ERROR_SHARE = 0.05
 BUSY_CPU_SHARE = 0.9
 
@@ -88,7 +87,7 @@ def _nobody(alive: Sequence[Process]) -> Verdict | None:
 def _silent(now: Now, lost: Sequence[Process]) -> Verdict | None:
     if not lost:
         return None
-    names = [f"{one.kind.capitalize()} {one.name}" for one in lost[-MOST_NAMED:]]
+    names = [f"{one.kind.capitalize()} {one.name}" for one in lost[-NAMED:]]
     if more := len(lost) - len(names):
         names.append(now.counted(more, "other"))
     return Verdict(

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dashboard.advice.verdict import Level, Now, Verdict, listed, plain
-from dashboard.database_state import MOSTLY_EMPTY_SHARE, MUCH_EMPTY_BYTES, Table
+from dashboard.advice.verdict import NAMED, Level, Now, Verdict, listed, others, plain
+from dashboard.database_state import Table, is_mostly_empty
 from dashboard.notation import Format
 
-_NAMED = 3
 _MUCH_WASTED_BYTES = 100_000_000
 _DEAD_SHARE, _LEAST_ROWS = 0.2, 1_000
 
@@ -26,13 +25,17 @@ def tables(
     never = [one for one in due if one.vacuumed_at is None]
     left = [one for one in (*dead, *never) if not one.is_autovacuumed]
     if dead:
-        shares = (f"{plain(one.relation)} ({now.notation.portion(one.dead_share)})" for one in dead[:_NAMED])
+        shares = (f"{plain(one.relation)} ({now.notation.portion(one.dead_share)})" for one in dead[:NAMED])
         yield Verdict(
             Level.WARNING,
-            f"Dead rows take room in {listed(shares)}{_others(dead)}.",
+            f"Dead rows take room in {listed(shares)}{others(dead)}.",
             f"`VACUUM (ANALYZE) {plain(dead[0].relation)};`{_why_left(dead, left)}",
         )
-    if bloated := [one for one in tables if one not in dead and _is_bloated(one, empty)]:
+    if bloated := [
+        one
+        for one in tables
+        if one not in dead and is_mostly_empty(empty.get(one.relation, 0.0), one.heap_bytes)
+    ]:
         yield _bloated(now, bloated, empty)
     if never:
         yield Verdict(
@@ -50,21 +53,16 @@ def tables(
         )
 
 
-def _is_bloated(one: Table, empty: Mapping[str, float]) -> bool:
-    share = empty.get(one.relation, 0.0)
-    return share >= MOSTLY_EMPTY_SHARE and share * one.heap_bytes >= MUCH_EMPTY_BYTES
-
-
 def _bloated(now: Now, some: Sequence[Table], empty: Mapping[str, float]) -> Verdict:
     named = [
         f"{plain(one.relation)} ({now.notation.portion(empty[one.relation])} of "
         f"{now.notation.exact(one.heap_bytes, Format.BYTES)})"
-        for one in some[:_NAMED]
+        for one in some[:NAMED]
     ]
     wasted_bytes = sum(empty[one.relation] * one.heap_bytes for one in some)
     return Verdict(
         Level.WARNING if wasted_bytes >= _MUCH_WASTED_BYTES else Level.NOTE,
-        f"Most room is empty in {listed(named)}{_others(some)}. Whoever reads all of it reads that, too.",
+        f"Most room is empty in {listed(named)}{others(some)}. Whoever reads all of it reads that, too.",
         f"New rows will take it. To give it back: `VACUUM (FULL, ANALYZE) {plain(some[0].relation)};` Nobody can read "
         "or write the table meanwhile; the extension pg_repack does it beside them.",
     )
@@ -82,8 +80,4 @@ def _why_left(some: Sequence[Table], left: Sequence[Table]) -> str:
 
 
 def _names(some: Sequence[Table]) -> str:
-    return f"{listed(plain(one.relation) for one in some[:_NAMED])}{_others(some)}"
-
-
-def _others(some: Sequence[Table]) -> str:
-    return f" and {len(some) - _NAMED} more" if len(some) > _NAMED else ""
+    return f"{listed(plain(one.relation) for one in some[:NAMED])}{others(some)}"

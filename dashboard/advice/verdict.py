@@ -1,6 +1,6 @@
 """How bad something is, and what to do about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,6 +9,10 @@ from dashboard.notation import MISSING, Format, Notation
 
 PATIENCE = timedelta(seconds=60)
 """A change, a job or a worker's word that is overdue for longer is worth a warning."""
+
+
+NAMED = 3
+"""So many of what a sentence is about have their names in it."""
 
 
 class Level(StrEnum):
@@ -67,3 +71,8 @@ def listed(names: Iterable[str]) -> str:
     """``a, b and c``; there has to be one."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def others(some: Sized) -> str:
+    """What follows the names of the first ones, if there are more: `` and 4 more``."""
+    return f" and {len(some) - NAMED} more" if len(some) > NAMED else ""

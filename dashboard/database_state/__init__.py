@@ -10,12 +10,11 @@ from dashboard.database import Database
 from dashboard.database_state import activity, columns, indexes, missing, room, server, statements, tables
 from dashboard.database_state.activity import Session
 from dashboard.database_state.indexes import (
-    MOSTLY_EMPTY_SHARE,
-    MUCH_EMPTY_BYTES,
     Finding,
     Index,
     Trouble,
     findings,
+    is_mostly_empty,
 )
 from dashboard.database_state.missing import Candidate, is_scanned, is_worthwhile
 from dashboard.database_state.server import Replica, Server, Slot
@@ -26,8 +25,6 @@ from dashboard.errors import DatabaseError
 from dashboard.parts import Part, begin, part
 
 __all__ = [
-    "MOSTLY_EMPTY_SHARE",
-    "MUCH_EMPTY_BYTES",
     "Candidate",
     "DatabaseState",
     "Finding",
@@ -43,6 +40,7 @@ __all__ = [
     "Table",
     "Trial",
     "Trouble",
+    "is_mostly_empty",
     "is_scanned",
     "is_worthwhile",
     "prune_sizes",

@@ -13,8 +13,7 @@ from dashboard.database import Snapshot
 from dashboard.database_state.tables import RELATIONS, Growth
 from dashboard.parts import asked
 
-MOSTLY_EMPTY_SHARE, MUCH_EMPTY_BYTES = 0.5, 10_000_000
-"""From both on, room that is empty is worth telling; half of the pages of an index may well be, by random inserts."""
+_MOSTLY_EMPTY_SHARE, _MUCH_EMPTY_BYTES = 0.5, 10_000_000  # half of an index may well be, by random inserts
 
 _LEAST_BYTES = 80_000
 # What this program and its job queue made is not for others to drop.
@@ -121,13 +120,15 @@ def findings(
         if one.name not in found and since and now - since >= patience:
             found[one.name] = Finding(Trouble.UNUSED, one, since=since)
     for one in sound:
-        if (
-            empty.get(one.name, 0.0) * one.size_bytes >= MUCH_EMPTY_BYTES
-            and empty[one.name] >= MOSTLY_EMPTY_SHARE
-        ):
+        if is_mostly_empty(empty.get(one.name, 0.0), one.size_bytes):
             found.setdefault(one.name, Finding(Trouble.BLOATED, one))
     order = list(Trouble)
     return tuple(sorted(found.values(), key=lambda it: (order.index(it.trouble), -it.index.size_bytes)))
+
+
+def is_mostly_empty(share: float, size_bytes: int) -> bool:
+    """Whether so much of a table or an index is empty that it is worth telling."""
+    return share >= _MOSTLY_EMPTY_SHARE and share * size_bytes >= _MUCH_EMPTY_BYTES
 
 
 def _is_broken(one: Index) -> bool:

@@ -47,9 +47,8 @@ class Candidate:
     @property
     def ddl(self) -> str:
         """To be run by a person, outside of a transaction."""
-        concurrently = (
-            "" if self.table.largest_partition else "CONCURRENTLY "
-        )  # it can't be made so over partitions
+        # Over partitions it can't be made beside writers.
+        concurrently = "" if self.table.largest_partition else "CONCURRENTLY "
         return f"CREATE INDEX {concurrently}ON {self.table.relation} ({self.columns_listed});"
 
     @property

@@ -27,10 +27,7 @@ Kind: TypeAlias = Literal["server", "worker"]
 RETENTION_HOURS = 24
 """A process that was killed leaves its row behind; one that ends in order takes it along."""
 
-_QUICKLY = """
-SELECT set_config('statement_timeout', '5s', true) AS statement_timeout,
-    set_config('lock_timeout', '2s', true) AS lock_timeout
-"""
+_QUICKLY = "SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '2s', true)"
 _COLUMNS = (
     *("process", "kind", "host", "pid", "version", "resident_bytes", "memory_bytes", "available_bytes"),
     *("cpu_seconds", "cpu_share", "threads", "sessions", "course", "pools", "requests", "reruns"),
