@@ -69,6 +69,7 @@ def test_live_mode_outlasts_the_opening_of_a_view(daybook: Daybook, open_page: O
     settled(page).get_by_text("Live", exact=True).click()
     expect(page).to_have_url(re.compile("live=true"))
     choose(settled(page), "Range", "Last 90 days")
+    expect(page).to_have_url(re.compile("range=90d"))
     unfold(page).get_by_role("button", name="Week").click()
     expect(page).to_have_url(re.compile(r"range=7d.*live=true"))
     expect(settled(page).get_by_role("switch", name="Live")).to_be_checked()
