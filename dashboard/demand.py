@@ -132,9 +132,9 @@ def forget(database: Database, questions: Iterable[tuple[str, str, bool]]) -> No
             writer.execute(_FORGET, {"query": query, "params": params, "is_without_days": not has_days})
 
 
-def prune(writer: Writer) -> None:
+def prune(writer: Writer) -> int:
     """Delete what was asked more than ``RETENTION_DAYS`` ago."""
-    writer.execute(_PRUNE, {"days": RETENTION_DAYS})
+    return writer.execute(_PRUNE, {"days": RETENTION_DAYS})
 
 
 def written_params(params: Params) -> str | None:

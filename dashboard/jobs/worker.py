@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from typing import Literal
 
 from dashboard.data import Data
-from dashboard.errors import DatabaseError
 from dashboard.jobs.attempts import STOP_SECONDS, Attempts
 from dashboard.jobs.watching import Watcher
 from dashboard.settings import Settings
+from dashboard.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -100,18 +100,13 @@ class _Worker:
     def _watch(self) -> None:
         watcher = Watcher(self._data.database, self._settings.changes_poll_seconds)
         is_watching = self._settings.change_tracking != "off"
-        recover_at, pause_seconds, trouble = 0.0, 0.0, None
+        recover_at, pause_seconds = 0.0, 0.0
+        trouble = Trouble("changes of the shop go unnoticed")
         while not self._is_ending.wait(pause_seconds):
             pause_seconds = self._settings.changes_poll_seconds
-            try:
+            with trouble.told():
                 if is_watching:
                     pause_seconds = watcher.look()
                 if time.monotonic() >= recover_at:
                     recover_at = time.monotonic() + _RECOVER_SECONDS
                     self._attempts.recover()
-                trouble = None
-            except Exception as error:
-                if type(error) is not trouble:
-                    unknown = None if isinstance(error, DatabaseError) else error
-                    log.warning("changes of the shop go unnoticed: %s", error, exc_info=unknown)
-                trouble = type(error)

@@ -1,7 +1,6 @@
 """A process's signs of life: a row of its own in the database, with what it takes and serves."""
 
 import json
-import logging
 import os
 import socket
 import threading
@@ -19,8 +18,7 @@ from dashboard.telemetry.identity import library_versions, program_version
 from dashboard.telemetry.timings import Labels, Timing
 from dashboard.telemetry.traffic import Traffic
 from dashboard.telemetry.vitals import Pulse
-
-log = logging.getLogger(__name__)
+from dashboard.trouble import Trouble
 
 Kind: TypeAlias = Literal["server", "worker"]
 
@@ -125,29 +123,10 @@ def beating(
         thread.join(settings.connect_timeout_seconds)
 
 
-class _Trouble:
-    """Says once for each kind of error what is amiss: it goes on for as long as the database is away."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self.error: Exception | None = None
-
-    @contextmanager
-    def told(self) -> Iterator[None]:
-        try:
-            yield
-            self.error = None
-        except Exception as error:
-            if type(error) is not type(self.error):
-                unknown = None if isinstance(error, DatabaseError) else error
-                log.warning("%s: %s", self._what, error, exc_info=unknown)
-            self.error = error
-
-
 def _run(heart: Heart, database: Database, every_seconds: float, stop: threading.Event) -> None:
     giving, looking = (
-        _Trouble("no sign of life can be given"),
-        _Trouble("metrics tell nothing of the database"),
+        Trouble("no sign of life can be given"),
+        Trouble("metrics tell nothing of the database"),
     )
     is_pruned, wait_seconds = False, 0.0
     while not stop.wait(wait_seconds):

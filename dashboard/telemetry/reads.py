@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -18,12 +18,13 @@ from dashboard.catalogue import catalogue
 from dashboard.database import Database, Snapshot
 from dashboard.demand import Demand
 from dashboard.demand import prune as prune_demand
-from dashboard.errors import DatabaseError, DatabaseUnavailable, StatementTimeout
+from dashboard.errors import DatabaseUnavailable, StatementTimeout
 from dashboard.settings import Settings
 from dashboard.telemetry import statements
 from dashboard.telemetry.recording import Recording, prune_recorded
 from dashboard.telemetry.statements import StatementLog
 from dashboard.telemetry.tallies import ELAPSED_BOUNDS_MS, Tallies, Tally, Told
+from dashboard.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Statistics:
         self.statements = StatementLog(self.process, slow_seconds, clock)
         self._demand = Demand(self.process, clock)
         self._recording = Recording(self.process)
-        self._dropped_reads = 0
+        self._dropped_reads = self._told = 0
         self._entering = threading.Lock()
         self._flushing = threading.Lock()
         self._minutes: dict[int, dict[Series, _Sums]] = {}
@@ -180,7 +181,11 @@ class Statistics:
             self._enter()
             with self._entering:
                 minutes = sorted(self._minutes)
-            return sum(self._flush_minute(database, minute) for minute in minutes)
+            rows = sum(self._flush_minute(database, minute) for minute in minutes)
+            lost, self._told = self._dropped_reads - self._told, self._dropped_reads
+            if lost:
+                log.warning("%d reads of minutes that could not be written are in no statistics", lost)
+            return rows
 
     def _flush_minute(self, database: Database, minute: int) -> int:
         unwritten = self._unwritten(minute)
@@ -217,8 +222,8 @@ class Statistics:
         The end waits for the last write as long as it may take to connect, and then goes on without it.
         """
         stop = threading.Event()
-        flusher = _Flusher(self, database, settings.statistics_flush_seconds)
-        thread = threading.Thread(target=flusher.run, args=(stop,), name="statistics", daemon=True)
+        flusher = _Flusher(self, database, settings.statistics_flush_seconds, stop)
+        thread = threading.Thread(target=flusher.run, name="statistics", daemon=True)
         thread.start()
         try:
             yield
@@ -230,64 +235,78 @@ class Statistics:
 
 
 class _Flusher:
-    """What the thread does, and what it remembers from one write to the next."""
+    """What the thread does."""
 
-    def __init__(self, statistics: Statistics, database: Database, flush_seconds: float) -> None:
-        self._statistics = statistics
-        self._database = database
+    def __init__(
+        self, statistics: Statistics, database: Database, flush_seconds: float, stop: threading.Event
+    ) -> None:
         self._flush_seconds = flush_seconds
-        self._demand_at = 0.0
-        self._prune_at = 0.0
-        self._trouble: type[DatabaseError] | None = None
+        self._stop = stop
+        self._writing = (
+            _Chore("statistics of reads can't be written", lambda: statistics.flush(database)),
+            _Chore(
+                "what was asked can't be written",
+                lambda: statistics.demand.flush(database),
+                DEMAND_FLUSH_SECONDS,
+            ),
+            _Chore(
+                "recorded reads can't be written",
+                lambda: statistics.recording.flush(database, is_last=stop.is_set()),
+            ),
+            _Chore("slow statements can't be written", lambda: statistics.statements.flush(database)),
+        )
+        self._pruning = _Chore("old statistics can't be deleted", lambda: prune(database), PRUNE_SECONDS)
 
-    def run(self, stop: threading.Event) -> None:
-        wait_seconds = self._flush_seconds
-        while not stop.wait(wait_seconds):
-            wait_seconds = self._flush()
-        self._demand_at = 0.0
-        self._flush(is_last=True)
+    def run(self) -> None:
+        while not self._stop.wait(self._flush_seconds):
+            self._round()
+        for chore in self._writing:
+            chore.due_at = 0.0
+        self._round()
 
-    def _flush(self, *, is_last: bool = False) -> float:
-        """Write and prune; how long to wait until the next time."""
-        try:
-            written = self._statistics.flush(self._database) + self._flush_demand()
-            written += self._statistics.recording.flush(self._database, is_last=is_last)
-            written += self._statistics.statements.flush(self._database)
-            if written and time.monotonic() >= self._prune_at:
-                self._prune_at = time.monotonic() + PRUNE_SECONDS
-                prune(self._database)
-        except (DatabaseUnavailable, StatementTimeout) as error:
-            self._complain(error)
-            return self._flush_seconds
-        except DatabaseError as error:
-            self._complain(error)
-            return max(self._flush_seconds, REFUSED_RETRY_SECONDS)
-        if written and self._trouble:
-            self._trouble = None
-            dropped = self._statistics.dropped_reads
-            log.info("statistics of reads are written again; %d reads are lost", dropped)
-        return self._flush_seconds
+    def _round(self) -> None:
+        """All that is due. A database that is away for one thing is away for the others too."""
+        with suppress(DatabaseUnavailable):
+            if sum([chore.attempt() for chore in self._writing]):
+                self._pruning.attempt()
 
-    def _flush_demand(self) -> int:
-        if time.monotonic() < self._demand_at:
+
+class _Chore:
+    """One thing that the thread does again and again. What is refused to it holds up no other."""
+
+    def __init__(self, failure: str, do: Callable[[], int], every_seconds: float = 0.0) -> None:
+        self.due_at = 0.0
+        self._trouble = Trouble(failure)
+        self._do = do
+        self._every_seconds = every_seconds
+
+    def attempt(self) -> int:
+        """Do it if it is time to; the number of rows. Raises DatabaseUnavailable."""
+        if time.monotonic() < self.due_at:
             return 0
-        self._demand_at = time.monotonic() + DEMAND_FLUSH_SECONDS
-        return self._statistics.demand.flush(self._database)
+        rows = 0
+        with self._trouble.told():
+            rows = self._do()
+        if isinstance(self._trouble.error, DatabaseUnavailable):
+            raise self._trouble.error
+        self.due_at = time.monotonic() + self._pause_seconds()
+        return rows
 
-    def _complain(self, error: DatabaseError) -> None:
-        """Say it once for each kind of trouble, until a write succeeds."""
-        if type(error) is not self._trouble:
-            self._trouble = type(error)
-            log.warning("statistics of reads can't be written: %s", error)
+    def _pause_seconds(self) -> float:
+        match self._trouble.error:
+            case None:
+                return self._every_seconds
+            case StatementTimeout():
+                return 0.0
+            case _:
+                return REFUSED_RETRY_SECONDS
 
 
-def prune(database: Database) -> None:
+def prune(database: Database) -> int:
     """Delete the statistics of minutes more than ``RETENTION_DAYS`` ago, and what else is kept of reads too long."""
     with database.writer() as writer:
-        writer.execute(_PRUNE, {"days": RETENTION_DAYS})
-        prune_demand(writer)
-        prune_recorded(writer)
-        statements.prune(writer)
+        minutes = writer.execute(_PRUNE, {"days": RETENTION_DAYS})
+        return minutes + prune_demand(writer) + prune_recorded(writer) + statements.prune(writer)
 
 
 def recent(snapshot: Snapshot, minutes: int) -> pl.DataFrame:

@@ -162,6 +162,6 @@ class Recording:
         }
 
 
-def prune_recorded(writer: Writer) -> None:
+def prune_recorded(writer: Writer) -> int:
     """Delete what was recorded more than ``RECORDED_DAYS`` ago, and all but the newest ``RECORDED_ROWS``."""
-    writer.execute(_PRUNE, {"days": RECORDED_DAYS, "number": RECORDED_ROWS})
+    return writer.execute(_PRUNE, {"days": RECORDED_DAYS, "number": RECORDED_ROWS})

@@ -203,13 +203,13 @@ class StatementLog:
             return len(rows)
 
 
-def prune(writer: Writer) -> None:
+def prune(writer: Writer) -> int:
     """Delete slow statements that are older than ``SLOW_RETENTION_DAYS``, or have ``MOST_ROWS`` newer ones.
 
     So are those of outages that have ``MOST_UNAVAILABLE`` newer ones.
     """
     bounds = {"days": SLOW_RETENTION_DAYS, "most": MOST_ROWS, "most_unavailable": MOST_UNAVAILABLE}
-    writer.execute(_PRUNE, bounds)
+    return writer.execute(_PRUNE, bounds)
 
 
 def _outcome(error: BaseException | None) -> str:

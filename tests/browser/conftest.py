@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from dashboard.database import Database
 from dashboard.refresh import refresh_views
@@ -155,3 +155,12 @@ def settled(page: Page) -> Page:
     # Of all charts at once: while a rerun replaces them, one that is counted may be gone when it is looked at.
     expect(page.locator(UNDRAWN_CHART)).to_have_count(0)
     return page
+
+
+def metrics(page: Page) -> Locator:
+    return page.get_by_test_id("stMetric")
+
+
+def figures(page: Page) -> list[str]:
+    """What the metrics say. After a choice, expect of ``metrics`` first what it changes: its run may not have begun."""
+    return metrics(settled(page)).all_text_contents()

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Daybook, OpenPage, settled
+from tests.browser.conftest import Daybook, OpenPage, figures, metrics, settled
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -37,10 +37,6 @@ def card(page: Page, title: str) -> Locator:
     """The box with a title, and all that is in it."""
     boxes = page.get_by_test_id("stVerticalBlock").filter(has=page.get_by_text(title, exact=True))
     return boxes.last
-
-
-def figures(page: Page) -> list[str]:
-    return settled(page).get_by_test_id("stMetric").all_inner_texts()
 
 
 def bar_of(box: Locator, label: str) -> Locator:
@@ -71,11 +67,11 @@ def test_compare_two_months_and_find_what_drove_the_change(
     click_bar(page, box, driver)
     expect(page).to_have_url(re.compile(rf"state={driver}$"))
     expect(page.get_by_role("button", name=f"State: {driver}")).to_be_visible()
-    assert figures(page) != before
+    expect(metrics(page)).not_to_have_text(before)
 
     page.get_by_role("button", name="Clear filters").click()
     expect(page.get_by_role("button", name=f"State: {driver}")).to_have_count(0)
-    assert figures(page) == before
+    expect(metrics(page)).to_have_text(before)
 
 
 def test_zoom_into_a_peak_click_the_biggest_state_reach_its_orders_and_export_them(
@@ -132,7 +128,7 @@ def test_all_of_it_with_a_keyboard(daybook: Daybook, open_page: OpenPage) -> Non
     expect(page).to_have_url(re.compile("state=RJ"))
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
-    assert figures(page) != before
+    expect(metrics(page)).not_to_have_text(before)
 
     by = page.get_by_role("combobox", name="Broken down by")
     by.focus()
@@ -145,4 +141,4 @@ def test_all_of_it_with_a_keyboard(daybook: Daybook, open_page: OpenPage) -> Non
     page.get_by_role("button", name="Clear filters").focus()
     page.keyboard.press("Enter")
     expect(page).not_to_have_url(re.compile("state=RJ"))
-    assert figures(page) == before
+    expect(metrics(page)).to_have_text(before)

@@ -221,6 +221,20 @@ class TestSlowLog:
         telemetry.prune(data.database)
         assert admin("SELECT count(*) FROM dashboard.slow_statements") == [(1,)]
 
+    def test_log_is_written_while_statistics_of_reads_are_refused(
+        self, data: Data, settings: Settings, admin: Admin, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        admin("ALTER TABLE dashboard.read_statistics RENAME TO gone")
+        statistics = telemetry.Statistics()
+        often = settings.model_copy(update={"statistics_flush_seconds": 0.01})
+        with statistics.flushing(data.database, often):
+            statistics.record("business/daily_sales", "memory", elapsed_ms=1)
+            wait_until(lambda: bool(caplog.messages), "the refusal is told")
+            statistics.statements.record(query("SELECT 1"), (), 1, 0.0, 1e6, "", None)
+            written = "SELECT rows FROM dashboard.slow_statements"
+            wait_until(lambda: admin(written) == [(1,)], "it is written")
+        assert caplog.messages[0].startswith("statistics of reads can't be written: ")
+
     def test_outages_do_not_push_out_what_was_slow(
         self, data: Data, admin: Admin, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -48,7 +48,7 @@ LAYERS = (
     ("parts",),
     ("database",),
     ("cache", "catalogue", "embedded"),
-    ("window", "settings"),
+    ("window", "settings", "trouble"),
     ("errors", "once"),
 )
 HEIGHT = {room: -level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -273,9 +273,21 @@ class TestFlushing:
             wait_until(lambda: len(caplog.messages) > 1, "it is written")
         assert caplog.messages == [
             "statistics of reads can't be written: PostgreSQL does not answer",
-            "statistics of reads are written again; 0 reads are lost",
+            "statistics of reads can't be written: this is over",
         ]
         assert table.total() == 1
+
+    def test_a_longer_trouble_tells_what_was_lost(
+        self,
+        statistics: Statistics,
+        table: Table,
+        clock: Clock,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        count_minutes(statistics, clock, 7 + KEPT_MINUTES)
+        for _ in range(2):
+            statistics.flush(table)
+        assert caplog.messages == ["7 reads of minutes that could not be written are in no statistics"]
 
     def test_who_may_not_write_is_not_asking_all_the_time(
         self, statistics: Statistics, table: Table, settings: Settings, caplog: pytest.LogCaptureFixture
