@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from dashboard.database import Database
 from dashboard.refresh import refresh_views
@@ -170,21 +170,25 @@ def test_hidden_page_listens_to_nothing_and_catches_up_when_it_is_looked_at(
     watched: Daybook, open_page: OpenPage, pay: Pay
 ) -> None:
     page = open_page(f"{watched.url}/?live=true&range=28d&compare=none")
+    begun: list[Request] = []
+    ended: list[Request] = []
+    page.on("request", lambda request: begun.extend([request]))
+    page.on("requestfailed", lambda request: ended.extend([request]))
+
+    def streams() -> list[Request]:
+        page.wait_for_timeout(10)  # in which it learns of events
+        return [one for one in begun if "/live?" in one.url]
+
+    page.reload()
     before = revenue(page)
-    streams: list[str] = []
-    ended: list[str] = []
-    page.on("request", lambda request: streams.extend(_stream(request.url)))
-    page.on("requestfailed", lambda request: ended.extend(_stream(request.url)))
+    wait_until(lambda: bool(streams()), "the page listens")
 
     page.evaluate(HIDE)
-    wait_until(lambda: page.wait_for_timeout(10) or len(ended) == 1, "the stream is closed")
+    wait_until(lambda: all(one in ended for one in streams()), "it listens no longer")
+    heard = len(streams())
     pay(LATELY)
     assert revenue(page) == before
-    assert streams == []
+    assert len(streams()) == heard
 
     page.evaluate(SHOW)
     shows(page, before + 1_000)
-
-
-def _stream(url: str) -> list[str]:
-    return [url] if "/live?" in url else []
