@@ -20,6 +20,9 @@ FEW_RERUNS = 20
 MANY_KILLED, KILLED_WITHIN = 3, timedelta(hours=1)
 """One may be killed by hand; so many are not, and that they were started again hides it."""
 
+LATE_SECONDS, HANGING_SECONDS = 2.0, 10.0
+"""Of an event loop: everybody feels it, and most have given up."""
+
 BAD_ERROR_SHARE = 0.05
 BUSY_CPU_SHARE = 0.9
 
@@ -34,6 +37,7 @@ def system(now: Now, processes: Sequence[Process]) -> list[Verdict]:
         _silent(now, lost),
         _killed(now, replaced),
         _failing(now, all_requests(alive)),
+        _late(now, alive),
         *_crowded(now, alive),
         _queueing(alive),
         _slow(now, all_reruns(alive)),
@@ -46,20 +50,18 @@ def system(now: Now, processes: Sequence[Process]) -> list[Verdict]:
 
 def process_facts(now: Now, told: Process) -> dict[str, str]:
     """What a process is and does, by label."""
-    said = {
-        "Kind": told.kind,
-        "Open pages": now.notation.exact(told.sessions, Format.COUNT),
+    said = {"Kind": told.kind}
+    if told.kind == "server":
+        said["Open pages"] = now.notation.exact(told.sessions, Format.COUNT)
+    if told.lag_seconds is not None:
+        said["Event loop"] = f"up to {now.notation.duration(told.lag_seconds)} late in the last minute"
+    return said | {
         "Threads": now.notation.exact(told.threads, Format.COUNT),
         "Processor": f"{now.notation.duration(told.cpu_seconds)} since its start",
         "Started": now.ago(told.started_at),
         "Heard of": now.ago(told.heard_at),
         "Version": told.version,
     }
-    return (
-        said
-        if told.kind == "server"
-        else {label: text for label, text in said.items() if label != "Open pages"}
-    )
 
 
 def spread(now: Now, timings: Sequence[Timing], what: str) -> str:
@@ -128,6 +130,19 @@ def _failing(now: Now, requests: Mapping[tuple[str, ...], Timing]) -> Verdict | 
 def _answers_a_probe(endpoint: str, _: str, status: str) -> bool:
     """That it is not ready is what it was asked; that it crashed is not."""
     return endpoint in PROBES and (status == "503" or not status.startswith("5"))
+
+
+def _late(now: Now, alive: Sequence[Process]) -> Verdict | None:
+    lags = [(one.lag_seconds, one.pid, one.name) for one in alive if one.lag_seconds]
+    seconds, pid, name = max(lags, default=(0.0, 0, ""))
+    if seconds < LATE_SECONDS:
+        return None
+    return Verdict(
+        Level.BAD if seconds >= HANGING_SECONDS else Level.WARNING,
+        f"The event loop of {name} came up to {now.notation.duration(seconds)} late in the last minute: "
+        "whatever pages and callers asked of it waited so long.",
+        f"If that goes on, `py-spy dump --pid {pid}` shows what holds it; start the server again.",
+    )
 
 
 def _crowded(now: Now, alive: Sequence[Process]) -> list[Verdict]:

@@ -75,7 +75,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: st.App) -> AsyncIterator[None]:
         threading.Thread(target=files.prepare, name="compress static files", daemon=True).start()
-        async with live.open() if live else nullcontext():
+        async with TRAFFIC.loop.watched(), live.open() if live else nullcontext():
             yield
 
     own = [

@@ -22,7 +22,8 @@ class Process:
 
     ``cpu_share`` is of one core. ``memory_bytes`` are the machine's, or what its container may take, and
     ``available_bytes`` are left of them. The courses have a value a minute, up to an hour. ``requests`` (by endpoint,
-    method and status) and ``reruns`` (by page) are those of its last hour.
+    method and status) and ``reruns`` (by page) are those of its last hour. ``lag_seconds`` is how late the event loop
+    came to what was due, at the worst in the last minute; a worker has none.
     """
 
     process: str
@@ -39,6 +40,7 @@ class Process:
     cpu_share: float
     threads: int
     sessions: int
+    lag_seconds: float | None
     resident_course: tuple[float, ...]
     cpu_course: tuple[float, ...]
     pools: tuple[Pool, ...]

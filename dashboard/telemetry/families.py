@@ -37,6 +37,12 @@ _ALL = (
     Metric(f"{PREFIX}machine_memory_available_bytes", "gauge", (), "What of that is not in use."),
     Metric(f"{PREFIX}threads", "gauge", (), "Threads of the process."),
     Metric(f"{PREFIX}sessions", "gauge", (), "Pages that are open in browsers."),
+    Metric(
+        f"{PREFIX}event_loop_lag_seconds",
+        "gauge",
+        (),
+        "How late the event loop came to what was due, at the worst in the last minute; of servers.",
+    ),
     Metric(f"{PREFIX}build_info", "gauge", ("version",), "Always 1; the label says which program runs."),
     Metric(
         f"{PREFIX}rerun_duration_seconds",

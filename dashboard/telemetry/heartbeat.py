@@ -28,7 +28,17 @@ RETENTION_HOURS = 24
 _QUICKLY = "SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '2s', true)"
 _COLUMNS = (
     *("process", "kind", "host", "pid", "version", "resident_bytes", "memory_bytes", "available_bytes"),
-    *("cpu_seconds", "cpu_share", "threads", "sessions", "course", "pools", "requests", "reruns"),
+    *(
+        "cpu_seconds",
+        "cpu_share",
+        "threads",
+        "sessions",
+        "lag_seconds",
+        "course",
+        "pools",
+        "requests",
+        "reruns",
+    ),
     "versions",
 )
 _NAMES = ", ".join(_COLUMNS)
@@ -67,6 +77,7 @@ class Heart:
             **self._fixed,
             **asdict(vitals),
             "sessions": self._traffic.sessions,
+            "lag_seconds": self._traffic.loop.seconds(),
             "course": self._pulse.course(),
             "pools": [asdict(pool) for pool in self._database.pools()],
             "requests": _listed(self._traffic.requests.names, self._traffic.requests.last_hour()),

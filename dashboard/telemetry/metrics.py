@@ -120,6 +120,8 @@ class _Process(Collector):
         yield _gauge(f"{PREFIX}machine_memory_available_bytes", [((), vitals.available_bytes)])
         yield _gauge(f"{PREFIX}threads", [((), vitals.threads)])
         yield _gauge(f"{PREFIX}sessions", [((), self._traffic.sessions)])
+        lag_seconds = self._traffic.loop.seconds()
+        yield _gauge(f"{PREFIX}event_loop_lag_seconds", [] if lag_seconds is None else [((), lag_seconds)])
         yield _gauge(f"{PREFIX}build_info", [((program_version(),), 1)])
         pools = self._database.pools()
         yield _gauge(f"{PREFIX}pool_in_use", [((pool.name,), pool.in_use) for pool in pools])

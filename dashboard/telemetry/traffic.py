@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 
+from dashboard.telemetry.loop import LoopLag
 from dashboard.telemetry.timings import LONG_BOUNDS_SECONDS, Timings
 
 FAILED, DONE = "failed", "done"
@@ -18,6 +19,7 @@ class Traffic:
         self.reruns = Timings(("page",))
         self.jobs = Timings(("task", "outcome"), LONG_BOUNDS_SECONDS)
         self.refreshes = Timings(("view", "outcome"), LONG_BOUNDS_SECONDS)
+        self.loop = LoopLag()
         self.figures: Mapping[str, Mapping[str, float]] = {}
         """What the last heartbeat read of the database: values by what they are of and by name."""
         self._counting = threading.Lock()

@@ -15,6 +15,7 @@ SELECT
     cpu_share,
     threads,
     sessions,
+    lag_seconds,
     course::text AS course,
     pools::text AS pools,
     requests::text AS requests,

@@ -32,11 +32,13 @@ def test_what_the_server_serves_is_seen(tmp_path: Path, shop_url: str, open_page
         )
         metrics = scraped(daybook.url)
         assert "daybook_sessions 1.0" in metrics
+        assert re.search(r"daybook_event_loop_lag_seconds \d", metrics)
         assert re.search(r'api_requests_total\{endpoint="/system",method="GET",status="200"\} [1-9]', metrics)
         wait_until(lambda: "daybook_jobs" in scraped(daybook.url), "a heartbeat has read the database")
 
         page.reload()
         expect(page.get_by_text("server", exact=True).first).to_be_visible()
+        expect(page.get_by_text(re.compile(r"up to .* late in the last minute"))).to_be_visible()
         foreign = Request(f"{daybook.url}/metrics", headers={"Host": "evil.example"})
         with pytest.raises(OSError, match="403"):
             urlopen(foreign)

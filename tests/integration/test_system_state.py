@@ -63,6 +63,7 @@ class TestHeartbeat:
         assert 0 < process.available_bytes <= process.memory_bytes
         assert process.started_at < process.heard_at
         assert process.threads > 1
+        assert process.lag_seconds is None  # nobody watches a loop here
         assert process.versions["Python"].startswith("3.")
         assert process.resident_course
         assert process.requests["/sales", "GET", "200"].count == 1

@@ -36,6 +36,7 @@ def process(pid: int = 1, heard: float = 3, started: float = 3_600, **chosen: An
         "cpu_share": 0.02,
         "threads": 20,
         "sessions": 2,
+        "lag_seconds": 0.004,
         "resident_course": (1.0, 2.0),
         "cpu_course": (0.1,) * 10,
         "pools": (Pool("statements", 6, 6),),
@@ -152,6 +153,14 @@ def test_a_page_is_slow() -> None:
     assert finding == "One in twenty runs of /sales took over 2.4 s in the last hour."
 
 
+@pytest.mark.parametrize(("late", "level"), [(2.5, Level.WARNING), (12, Level.BAD)])
+def test_an_event_loop_is_held(late: float, level: Level) -> None:
+    [(found, finding)] = told(process(), process(2, lag_seconds=late), process(3, lag_seconds=None))
+    assert found is level
+    assert finding.startswith("The event loop of web-1, 2 came up to ")
+    assert told(process(lag_seconds=1.9))[0][0] is Level.GOOD
+
+
 def test_a_server_takes_a_whole_core() -> None:
     [(level, finding)] = told(process(cpu_course=(0.1, *[0.95] * 5)))
     assert level is Level.WARNING
@@ -177,7 +186,10 @@ def test_the_worst_comes_first() -> None:
 
 def test_facts_and_spread_are_told_in_words() -> None:
     assert process_facts(NOW, process())["Started"] == "60 min ago"
-    assert "Open pages" not in process_facts(NOW, process(kind="worker"))
+    assert process_facts(NOW, process())["Event loop"] == "up to 4 ms late in the last minute"
+    assert (
+        not {"Open pages", "Event loop"} & process_facts(NOW, process(kind="worker", lag_seconds=None)).keys()
+    )
     assert spread(NOW, [timing(20, 0.004)], "request") == (
         "Of 20 requests in the last hour, half took up to 2 ms and 95% up to 5 ms."
     )
