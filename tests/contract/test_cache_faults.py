@@ -39,7 +39,7 @@ def valkey(tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture
 def open_redis(valkey: Server, open_store: Opener) -> Opener:
     return lambda **chosen: open_store(
-        redis_url=f"redis://127.0.0.1:{valkey.port}", **{"redis_timeout_seconds": 0.2, **chosen}
+        redis_url=f"redis://127.0.0.1:{valkey.port}", **{"redis_timeout_seconds": 1.0, **chosen}
     )
 
 

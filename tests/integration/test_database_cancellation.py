@@ -236,13 +236,13 @@ class TestPlaces:
             cancellation.cancel()
 
     def test_that_stay_taken_are_told(self, database_url: str, settings: Settings) -> None:
-        one_place = settings.model_copy(update={"max_statements": 1, "statement_timeout_seconds": 0.05})
+        one_place = settings.model_copy(update={"max_statements": 1, "statement_timeout_seconds": 0.5})
         with closing(Database(database_url, one_place)) as database:
             with (
                 database.snapshot(Cancellation()),
                 pytest.raises(
                     DatabaseUnavailable,
-                    match=r"All 1 statements at a time are taken.* 0\.05 s.*DASHBOARD_MAX_STATEMENTS",
+                    match=r"All 1 statements at a time are taken.* 0\.5 s.*DASHBOARD_MAX_STATEMENTS",
                 ),
             ):
                 read(database, Cancellation())

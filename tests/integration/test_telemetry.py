@@ -236,8 +236,11 @@ class TestFlushing:
             old.flush(database)
         with statistics.flushing(database, often):
             statistics.record(DAILY, "memory", elapsed_ms=1)
-        ages = admin("SELECT extract(day FROM now() - minute)::int FROM dashboard.read_statistics ORDER BY 1")
-        assert ages == [(0,), (RETENTION_DAYS - 1,)]
+        ages = "SELECT extract(day FROM now() - minute)::int FROM dashboard.read_statistics ORDER BY 1"
+        wait_until(
+            lambda: admin(ages) == [(0,), (RETENTION_DAYS - 1,)],
+            "the new one is written, and the old one gone",
+        )
 
     def test_a_user_who_may_not_write_is_told_once_and_can_read(
         self,

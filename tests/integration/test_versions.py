@@ -50,7 +50,7 @@ def hung(url: str) -> Iterator[None]:
 @pytest.fixture
 def hurried(database_url: str, settings: Settings) -> Iterator[Database]:
     """A database whose readers soon give up."""
-    hurried = settings.model_copy(update={"statement_timeout_seconds": 0.1})
+    hurried = settings.model_copy(update={"statement_timeout_seconds": 0.5})
     with closing(Database(database_url, hurried)) as database:
         yield database
 

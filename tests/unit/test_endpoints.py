@@ -29,10 +29,13 @@ async def crash(_: Request) -> Response:
     raise Crashed
 
 
+STREAM_SECONDS = 1.0
+
+
 async def stream(_: Request) -> Response:
     async def parts() -> Any:
         yield "data: 1\n\n"
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(STREAM_SECONDS)
         yield "data: 2\n\n"
 
     return StreamingResponse(parts(), media_type="text/event-stream")
@@ -151,7 +154,7 @@ def test_what_is_read_for_it_is_known_to_be_for_it(client: Client) -> None:
 def test_a_stream_counts_until_it_begins(client: Client, traffic: Traffic) -> None:
     assert client.request("GET", "/live").count("data") == 2
     [told] = traffic.requests.totals().values()
-    assert told.seconds < 0.2  # what its parts were waited for
+    assert told.seconds < STREAM_SECONDS  # what its parts were waited for
 
 
 def test_a_websocket_is_an_open_page_and_no_request(client: Client, traffic: Traffic) -> None:
