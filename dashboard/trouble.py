@@ -6,14 +6,12 @@ from contextlib import contextmanager
 
 from dashboard.errors import DatabaseError
 
-log = logging.getLogger(__name__)
-
 
 class Trouble:
     """Says once for each kind of error what is amiss, and when it is over. ``error`` is that of the last attempt."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, log: logging.Logger, what: str) -> None:
+        self._log, self._what = log, what
         self.error: Exception | None = None
 
     @contextmanager
@@ -24,9 +22,9 @@ class Trouble:
         except Exception as error:
             if type(error) is not type(self.error):
                 unknown = None if isinstance(error, DatabaseError) else error
-                log.warning("%s: %s", self._what, error, exc_info=unknown)
+                self._log.warning("%s: %s", self._what, error, exc_info=unknown)
             self.error = error
         else:
             if self.error:
-                log.info("%s: this is over", self._what)
+                self._log.info("%s: this is over", self._what)
             self.error = None

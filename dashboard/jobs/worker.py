@@ -101,7 +101,7 @@ class _Worker:
         watcher = Watcher(self._data.database, self._settings.changes_poll_seconds)
         is_watching = self._settings.change_tracking != "off"
         recover_at, pause_seconds = 0.0, 0.0
-        trouble = Trouble("changes of the shop go unnoticed")
+        trouble = Trouble(log, "changes of the shop go unnoticed")
         while not self._is_ending.wait(pause_seconds):
             pause_seconds = self._settings.changes_poll_seconds
             with trouble.told():

@@ -1,6 +1,7 @@
 """A process's signs of life: a row of its own in the database, with what it takes and serves."""
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -19,6 +20,8 @@ from dashboard.telemetry.timings import Labels, Timing
 from dashboard.telemetry.traffic import Traffic
 from dashboard.telemetry.vitals import Pulse
 from dashboard.trouble import Trouble
+
+log = logging.getLogger(__name__)
 
 Kind: TypeAlias = Literal["server", "worker"]
 
@@ -136,8 +139,8 @@ def beating(
 
 def _run(heart: Heart, database: Database, every_seconds: float, stop: threading.Event) -> None:
     giving, looking = (
-        Trouble("no sign of life can be given"),
-        Trouble("metrics tell nothing of the database"),
+        Trouble(log, "no sign of life can be given"),
+        Trouble(log, "metrics tell nothing of the database"),
     )
     is_pruned, wait_seconds = False, 0.0
     while not stop.wait(wait_seconds):

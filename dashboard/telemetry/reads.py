@@ -276,7 +276,7 @@ class _Chore:
 
     def __init__(self, failure: str, do: Callable[[], int], every_seconds: float = 0.0) -> None:
         self.due_at = 0.0
-        self._trouble = Trouble(failure)
+        self._trouble = Trouble(log, failure)
         self._do = do
         self._every_seconds = every_seconds
 

@@ -8,7 +8,7 @@ from dashboard.trouble import Trouble
 
 def test_each_kind_of_error_is_told_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    trouble = Trouble("nothing is written")
+    trouble = Trouble(logging.getLogger("tests"), "nothing is written")
     for error in (DatabaseUnavailable("away"), DatabaseUnavailable("still"), MissingRights("refused")):
         with trouble.told():
             raise error
@@ -26,7 +26,7 @@ def test_each_kind_of_error_is_told_once_and_its_end_too(caplog: pytest.LogCaptu
 
 
 def test_unknown_error_is_told_with_where_it_came_from(caplog: pytest.LogCaptureFixture) -> None:
-    with Trouble("nothing is written").told():
+    with Trouble(logging.getLogger("tests"), "nothing is written").told():
         raise ZeroDivisionError
     [record] = caplog.records
     assert record.exc_info
