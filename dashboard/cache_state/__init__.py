@@ -68,6 +68,12 @@ class CacheState:
         return self.now - timedelta(minutes=self.minutes)
 
     @property
+    def failure(self) -> DatabaseError | None:
+        """Why nothing is known of reads, if all of it failed for one reason."""
+        reasons = {one.error for one in (self.traffic, self.recent, self.course, self.what_if)}
+        return reasons.pop() if len(reasons) == 1 else None
+
+    @property
     def below(self) -> Level | None:
         """The level that processes share, if there is one."""
         return self.levels[-1] if len(self.levels) > 1 else None

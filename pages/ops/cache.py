@@ -122,6 +122,44 @@ def headline(state: CacheState, now: advice.Now) -> None:
             ui.figure(label, value, help, is_framed=True)
 
 
+def reads(state: CacheState, now: advice.Now) -> None:
+    with ui.guarded():
+        headline(state, now)
+
+    with ui.card("Where answers came from", help="Shares of the reads, over all processes."):
+        course = state.course.get()
+        if course.is_empty():
+            ui.line("Nobody read anything in this range.")
+        else:
+            figure = charts.outcomes(
+                course, state.since, state.now, state.bucket_minutes, ui.zone(), now.notation
+            )
+            ui.drawing(figure, alt="Share of reads by where their answers came from, over time.")
+
+    with ui.card("By query", help="Most read first."):
+        nobody = "Nobody read anything in this range."
+        ui.table(state.traffic.get().table(), QUERIES, alt="Reads by query.", empty=nobody)
+
+    with ui.card("Why reads missed", help="How many reads of each query were no hits, by the reason."):
+        ui.table(state.traffic.get().missed(), REASONS, alt="Misses by query and reason.", empty="None did.")
+
+    with ui.card("How long readers waited", help="By query and by what answered; bounds, not means."):
+        nobody = "Nobody waited for anything."
+        ui.table(state.traffic.get().waits, WAITS, alt="Waits by query and source.", empty=nobody)
+
+    with ui.card("What if answers lived longer, or shorter", help="The recorded reads, made again."):
+        told = state.what_if.get()
+        if told is None:
+            ui.line(
+                "Reads are recorded by the minute; there are none yet."
+                if state.is_on
+                else "The cache is off."
+            )
+        else:
+            ui.table(advice.cache_lifetimes(now, told), LIFETIMES, alt="Hits by lifetime.")
+            ui.line(advice.cache_replayed(now, told))
+
+
 def level_card(level: Level, now: advice.Now) -> None:
     said, how_bad = advice.cache_level_state(level)
     title = {"memory": "Memory of this process", "redis": "Redis", "disk": "Disk"}.get(level.name, level.name)
@@ -207,39 +245,11 @@ traffic = state.traffic.otherwise(None)
 for verdict in advice.cache(now, state):
     ui.verdict(verdict)
 filters.choice("past", "Range", LABELS)
-with ui.guarded():
-    headline(state, now)
-
-with ui.card("Where answers came from", help="Shares of the reads, over all processes."):
-    course = state.course.get()
-    if course.is_empty():
-        ui.line("Nobody read anything in this range.")
-    else:
-        figure = charts.outcomes(
-            course, state.since, state.now, state.bucket_minutes, ui.zone(), now.notation
-        )
-        ui.drawing(figure, alt="Share of reads by where their answers came from, over time.")
-
-with ui.card("By query", help="Most read first."):
-    nobody = "Nobody read anything in this range."
-    ui.table(state.traffic.get().table(), QUERIES, alt="Reads by query.", empty=nobody)
-
-with ui.card("Why reads missed", help="How many reads of each query were no hits, by the reason."):
-    ui.table(state.traffic.get().missed(), REASONS, alt="Misses by query and reason.", empty="None did.")
-
-with ui.card("How long readers waited", help="By query and by what answered; bounds, not means."):
-    nobody = "Nobody waited for anything."
-    ui.table(state.traffic.get().waits, WAITS, alt="Waits by query and source.", empty=nobody)
-
-with ui.card("What if answers lived longer, or shorter", help="The recorded reads, made again."):
-    told = state.what_if.get()
-    if told is None:
-        ui.line(
-            "Reads are recorded by the minute; there are none yet." if state.is_on else "The cache is off."
-        )
-    else:
-        ui.table(advice.cache_lifetimes(now, told), LIFETIMES, alt="Hits by lifetime.")
-        ui.line(advice.cache_replayed(now, told))
+if state.failure:
+    with ui.guarded():
+        raise state.failure
+else:
+    reads(state, now)
 
 for column, level in zip(st.columns(len(state.levels)), state.levels, strict=True):
     with column:
