@@ -195,13 +195,13 @@ def _why(now: Now, state: CacheState, traffic: Traffic, ratio: str) -> Verdict:
             return Verdict(
                 Level.NOTE,
                 f"{ratio}; {share} are first reads: the cache is cold ({of}).",
-                "It fills as people read. `python -m dashboard cache warm`, or Warm below, does it now.",
+                "It fills as people read. `python -m dashboard cache warm`, or Warm on the Cache page, does it now.",
             )
         case Reason.UNAVAILABLE:
             return Verdict(
                 Level.WARNING,
                 f"{ratio}; {share} are of a cache that did not answer ({of}).",
-                "Its faults stand below.",
+                "The Cache page has its faults.",
             )
         case Reason.BYPASS:
             return Verdict(

@@ -27,9 +27,9 @@ def missing(now: Now, candidates: Sequence[Candidate]) -> list[Verdict]:
     return [
         Verdict(
             Level.WARNING if one.total_ms >= _WORTH_WARNING_MS else Level.NOTE,
-            f"An index is missing: {plain(one.table.relation)} is searched by {_columns(one)}, "
+            f"An index is missing: {plain(one.table.relation)} is searched {_searched(one)}, "
             f"and was read in full {now.counted(one.table.seq_scans, 'time')}.",
-            f"{_first(one)}`{plain(one.ddl)}` What it gives and costs stands below.",
+            f"{_first(one)}`{plain(one.ddl)}` The Database page tells what it gives and costs.",
         )
         for one in candidates
     ]
@@ -44,10 +44,15 @@ def _first(one: Candidate) -> str:
     )
 
 
-def _columns(one: Candidate) -> str:
-    names = [plain(column.name) for column in one.wish.equal]
-    ranged = [f"a range of {plain(one.wish.ranged.name)}"] if one.wish.ranged else []
-    return f"{listed([*names, *ranged])}{' in a join' if one.wish.is_join else ''}"
+def _searched(one: Candidate) -> str:
+    wish = one.wish
+    names = [plain(column.name) for column in wish.equal]
+    if wish.ranged:
+        names.append(f"a range of {plain(wish.ranged.name)}")
+    said = [f"by {listed(names)}{' in a join' if wish.is_join else ''}"] if names else []
+    if wish.ordered:
+        said.append(f"for the first rows by {listed(plain(column.name) for column in wish.ordered)}")
+    return " and ".join(said)
 
 
 def searched(now: Now, one: Candidate) -> dict[str, str]:
@@ -57,7 +62,7 @@ def searched(now: Now, one: Candidate) -> dict[str, str]:
     each = f"{now.counted(round(one.table.seq_rows / max(one.table.seq_scans, 1)), 'row')} each time"
     first = {"Make first, on each partition": plain(one.ddl_of_partition)} if one.ddl_of_partition else {}
     return first | {
-        "Searched by": _columns(one),
+        "Searched": _searched(one),
         "Asked by": f"{listed(dict.fromkeys(asked))}{counted if one.calls else ''}",
         "Read in full": f"{now.counted(one.table.seq_scans, 'time')}, {each}; "
         f"by an index {now.counted(one.table.index_scans, 'time')}",
@@ -118,7 +123,7 @@ def _trouble(now: Now, trouble: Trouble, findings: Sequence[Finding]) -> Verdict
     is_bad = trouble is Trouble.INVALID or size_bytes >= _MUCH_BYTES
     said = f"{listed(names)} {_WHY[trouble].format(**words)}{its}."
     todo = f"{'Drop it' if found[0].can_go else 'Make it anew'}: `{plain(found[0].ddl)}`"
-    more = " The others' statements stand below." if len(found) > 1 else ""
+    more = " The Database page has the others' statements." if len(found) > 1 else ""
     return Verdict(Level.WARNING if is_bad else Level.NOTE, said, f"{todo}{more}")
 
 

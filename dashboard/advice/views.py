@@ -148,7 +148,7 @@ def _failing(now: Now, views: Sequence[ViewState]) -> Verdict | None:
     return Verdict(
         Level.BAD,
         f"The refresh of {listed(view.view for view in views)} fails; pages show what was there before.",
-        f"What PostgreSQL said stands below. It is tried again {again}, or with Refresh now.",
+        f"The Freshness page has what PostgreSQL said. It is tried again {again}, or with Refresh now there.",
     )
 
 

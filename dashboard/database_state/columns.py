@@ -35,6 +35,11 @@ class Column:
         return 1 / max(number, 1)
 
 
+def listed(columns: Sequence[Column]) -> str:
+    """As SQL writes them."""
+    return ", ".join(column.quoted for column in columns)
+
+
 Columns: TypeAlias = Mapping[int, Mapping[str, Column]]
 """Of each table, by its number, the columns by their names."""
 

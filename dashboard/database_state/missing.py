@@ -7,12 +7,12 @@ from math import prod
 
 import polars as pl
 
-from dashboard.database_state.columns import Column, Columns
+from dashboard.database_state.columns import Column, Columns, listed
 from dashboard.database_state.indexes import Index
 from dashboard.database_state.predicates import scopes
 from dashboard.database_state.statements import Statement
 from dashboard.database_state.tables import Growth, Table
-from dashboard.database_state.wishes import Wish, Wishes
+from dashboard.database_state.wishes import SELECTIVE_SHARE, Wish, Wishes
 
 LEAST_BYTES, LEAST_ROWS = 80_000, 1_000
 """A table that is smaller is read in full as fast as by an index."""
@@ -60,8 +60,7 @@ class Candidate:
 
     @property
     def columns_listed(self) -> str:
-        """As SQL writes them."""
-        return ", ".join(column.quoted for column in self.wish.columns)
+        return listed(self.wish.columns)
 
     @property
     def total_ms(self) -> float:
@@ -154,15 +153,19 @@ def _serves(index: Index, wish: Wish) -> bool:
     if index.method == "brin":
         return ranged in index.columns
     if index.method == "hash":
-        return index.columns[0] in equal and ranged is None
+        return index.columns[0] in equal and len(wish.columns) == len(wish.equal)
     leading: list[str] = []
     for name in index.columns:
         if name not in equal:
             break
         leading.append(name)
-    if leading and prod(equal[name].share(wish.table.rows) or 1 for name in leading) <= _NARROW_SHARE:
+    shares = {name: column.share(wish.table.rows) or 1 for name, column in equal.items()}
+    if leading and prod(shares[name] for name in leading) <= _NARROW_SHARE:
         return True
     following = index.columns[len(leading) : len(leading) + 1]
+    if wish.ordered:
+        passed_over = prod(share for name, share in shares.items() if name not in leading)
+        return following == (wish.ordered[0].name,) and passed_over >= SELECTIVE_SHARE
     if ranged and (following == (ranged,) or index.columns[:1] == (ranged,)):
         return True
     return ranged is None and {column.name for column in wish.equal} <= {*leading}

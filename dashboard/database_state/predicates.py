@@ -1,4 +1,4 @@
-"""By which columns statements look for rows: their predicates, ranges and joins, read from their text."""
+"""By which columns statements look for rows: their predicates, ranges, joins and orders, read from their text."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -32,13 +32,15 @@ class Source:
 class Scope:
     """One SELECT, UPDATE or DELETE in a statement, and the number of the one around it.
 
-    ``equalities`` and ``ranges`` compare a column with what is known beforehand; ``joins`` two columns.
+    ``equalities`` and ``ranges`` compare a column with what is known beforehand; ``joins`` two columns. ``order`` are
+    the columns by which the first rows are wanted, if no condition but these decides whether a row is one of them.
     """
 
     sources: tuple[Source, ...]
     equalities: tuple[Place, ...]
     ranges: tuple[Place, ...]
     joins: tuple[tuple[Place, Place], ...]
+    order: tuple[Place, ...]
     outer: int | None
 
 
@@ -66,6 +68,7 @@ def _scope(node: exp.Expr, numbers: dict[int, int], known: set[str]) -> Scope:
     equalities: list[Place] = []
     ranges: list[Place] = []
     pairs: list[tuple[Place, Place]] = []
+    order = _order(node)
     for condition in _conditions(node, joins):
         if (pair := _joined(condition)) is not None:
             pairs.append(pair)
@@ -73,12 +76,15 @@ def _scope(node: exp.Expr, numbers: dict[int, int], known: set[str]) -> Scope:
             equalities.append(place)
         elif (place := _between(condition)) is not None:
             ranges.append(place)
+        else:
+            order = ()
     for join in joins:
         here = _source(join.this, known).alias
         for name in join.args.get("using") or []:
             others = [source.alias for source in sources if source.alias != here]
             pairs += [((here, name.name), (other, name.name)) for other in others]
-    return Scope(tuple(sources), tuple(equalities), tuple(ranges), tuple(pairs), _outer(node, numbers))
+    outer = _outer(node, numbers)
+    return Scope(tuple(sources), tuple(equalities), tuple(ranges), tuple(pairs), order, outer)
 
 
 def _from(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -113,8 +119,36 @@ def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
         yield node
 
 
+def _order(node: exp.Expr) -> tuple[Place, ...]:
+    """What the rows are ordered by, all up or all down, if only the first are wanted."""
+    order, is_first = node.args.get("order"), node.args.get("limit") is not None
+    if order is None or not is_first or any(node.args.get(name) for name in ("group", "distinct", "having")):
+        return ()
+    if any(one.find(exp.AggFunc, exp.Window) for one in node.expressions):
+        return ()
+    by = order.expressions
+    # As an index has them, read in either direction: NULL is the greatest.
+    ways = {(bool(one.args.get("desc")), bool(one.args.get("nulls_first"))) for one in by}
+    places = [_place(_output(node, one.this)) for one in by]
+    found = tuple(place for place in places if place)
+    is_one_way = ways in ({(False, False)}, {(True, True)})
+    return found if is_one_way and len(found) == len(by) else ()
+
+
+def _output(node: exp.Expr, by: exp.Expr) -> exp.Expr:
+    """What a name in ORDER BY stands for, or a number."""
+    found: list[exp.Expr] = node.expressions
+    if isinstance(by, exp.Literal) and by.is_int:
+        found = found[int(by.this) - 1 : int(by.this)]
+    else:
+        found = [one for one in found if isinstance(by, exp.Column) and not by.table and one.alias == by.name]
+    return found[0].unalias() if found else by
+
+
 def _place(node: exp.Expr | None) -> Place | None:
+    """A column, or the first of several that are compared as one: ``(day, order_id) < ($1, $2)``."""
     node = node.unnest() if node is not None else None
+    node = node.expressions[0] if isinstance(node, exp.Tuple) and node.expressions else node
     return (node.table, node.name) if isinstance(node, exp.Column) else None
 
 
@@ -131,6 +165,9 @@ def _joined(node: exp.Expr) -> tuple[Place, Place] | None:
 
 
 def _equal(node: exp.Expr) -> Place | None:
+    if isinstance(node, exp.Or):
+        one, other = _equal(node.left.unnest()), _equal(node.right.unnest())
+        return one if one == other else None
     if isinstance(node, exp.In):
         is_list = node.args.get("query") is None and all(map(_is_known, node.expressions))
         return _place(node.this) if is_list else None

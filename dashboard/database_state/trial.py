@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.database import Database, Writer
+from dashboard.database_state.columns import listed
 from dashboard.database_state.missing import Candidate
 from dashboard.database_state.wishes import Wish
 from dashboard.parts import own
@@ -33,7 +34,10 @@ LIMIT 1 OFFSET (SELECT count(*) / 2 FROM pg_temp.daybook_copy WHERE {known})
 """
 _EDGE = "(SELECT percentile_disc({at}) WITHIN GROUP (ORDER BY {column}) FROM pg_temp.daybook_copy) AS {name}"
 _INDEX = "CREATE INDEX daybook_copy_index ON pg_temp.daybook_copy ({columns})"
-_EXPLAIN = "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) SELECT * FROM pg_temp.daybook_copy WHERE {condition}"
+_EXPLAIN = (
+    "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) SELECT * FROM pg_temp.daybook_copy WHERE {condition} {first}"
+)
+_FIRST = "ORDER BY {columns} LIMIT 50"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,10 @@ def _measured(writer: Writer, wish: Wish) -> Trial | None:
     if not rows or not _pick(writer, wish):
         return None
     writer.execute(own("ANALYZE pg_temp.daybook_copy"))
-    explain = own(_EXPLAIN.format(condition=" AND ".join(_conditions(wish))))
+    first = _FIRST.format(columns=listed(wish.ordered)) if wish.ordered else ""
+    explain = own(_EXPLAIN.format(condition=" AND ".join(_conditions(wish)) or "true", first=first))
     before_ms, before = _run(writer, explain)
-    columns = ", ".join(column.quoted for column in wish.columns)
-    writer.execute(own(_INDEX.format(columns=columns)))
+    writer.execute(own(_INDEX.format(columns=listed(wish.columns))))
     after_ms, after = _run(writer, explain)
     [(size_bytes,)] = writer.rows(own("SELECT pg_relation_size('pg_temp.daybook_copy_index')"))
     return Trial(

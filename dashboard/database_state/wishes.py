@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from math import prod
 
 from dashboard.database_state.columns import Column, Columns
 from dashboard.database_state.predicates import Place, Scope, Source
@@ -18,7 +19,7 @@ _ADDS_LITTLE_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """To find rows of a table by all of ``equal``, and then by a range of ``ranged``.
+    """To find rows of a table by all of ``equal``, and then by a range of ``ranged``, or the first by ``ordered``.
 
     The most selective first. ``is_join``: by those of another table. ``known`` are these columns and all others
     whose values are known, too.
@@ -29,10 +30,11 @@ class Wish:
     ranged: Column | None
     is_join: bool
     known: tuple[Column, ...] = field(compare=False)
+    ordered: tuple[Column, ...] = ()
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        return (*self.equal, self.ranged) if self.ranged else self.equal
+        return (*self.equal, *([self.ranged] if self.ranged else self.ordered))
 
 
 class Wishes:
@@ -54,6 +56,8 @@ class Wishes:
                     ranges = self._of_source(scopes, number, scope.ranges, source)
                     if wish := self._wish(table, equal, ranges):
                         yield wish
+            if wish := self._first(scopes, number):
+                yield wish
             for table, columns in self._joined(scopes, number):
                 if wish := self._wish(table, columns, ()):
                     yield replace(wish, is_join=True)
@@ -72,6 +76,29 @@ class Wishes:
         if ranged is None and share > SELECTIVE_SHARE:
             return None
         return Wish(table, tuple(chosen), ranged, is_join=False, known=tuple(equal))
+
+    def _first(self, scopes: Sequence[Scope], number: int) -> Wish | None:
+        """To read the first rows in their order, where else all that match are read and sorted."""
+        scope = scopes[number]
+        places = (*scope.order, *scope.equalities, *scope.ranges)
+        owners = {self._find(scopes, number, place) for place in places}
+        source = next((one for one in scope.sources if scope.order and owners == {(number, one)}), None)
+        table = self._table(source) if source else None
+        if source is None or table is None:
+            return None
+        order, equal, ranges = (
+            self._of_source(scopes, number, places, source)
+            for places in (scope.order, scope.equalities, scope.ranges)
+        )
+        if len(order) < len({*scope.order}) or {*ranges} - {order[0]}:
+            return None
+        shares = {column: column.share(table.rows) or 1 for column in equal}
+        ordered = [column for column in order if column not in shares]
+        if not ordered or prod(shares.values()) * table.rows <= _FEW_ROWS:
+            return None
+        chosen = sorted(equal, key=lambda one: shares[one])[: _MOST_COLUMNS - 1]
+        following = ordered[: _MOST_COLUMNS - len(chosen)]
+        return Wish(table, tuple(chosen), None, is_join=False, known=tuple(equal), ordered=tuple(following))
 
     def _joined(self, scopes: Sequence[Scope], number: int) -> Iterator[tuple[Table, list[Column]]]:
         """The columns by which rows of a table are found for each of few rows of another one, or of an outer part."""

@@ -183,6 +183,26 @@ class TestMissingIndexes:
         [candidate] = [one for one in database_state.read(visited).missing.get() if "visitors" in one.ddl]
         assert [one.calls for one in candidate.statements if "SELECT visitor " in one.text] == [2]
 
+    def test_for_the_first_rows_in_some_order_is_told_and_tried(
+        self, database: Database, monitored: Admin
+    ) -> None:
+        newest = """SELECT * FROM shop."Visits" {} ORDER BY at DESC, visit DESC LIMIT 20"""
+        for statement in (*VISITS.strip().removesuffix(";").split(";"), newest.format(""), FLUSH):
+            monitored(statement)
+        [candidate] = database_state.read(database).missing.get()
+        assert candidate.ddl == 'CREATE INDEX CONCURRENTLY ON shop."Visits" (at, visit);'
+        state = database_state.read(database)
+        assert of(
+            told(state), 'shop."Visits" is searched for the first rows by at and visit, and was read in full'
+        )
+        found = database_state.tried(database, candidate)
+        assert found
+        assert found.is_used
+        assert found.after_cost < found.before_cost / 100
+        monitored(candidate.ddl)
+        monitored(newest.format("WHERE kind = 'kind 1'"))  # by which half of the rows are passed over
+        assert database_state.read(database).missing.get() == ()
+
     def test_that_were_made_are_missed_no_more(self, visited: Database, admin: Admin) -> None:
         for candidate in database_state.read(visited).missing.get():
             admin(candidate.ddl)

@@ -85,7 +85,7 @@ def test_all_is_well() -> None:
         (Reason.COLD, Level.NOTE, "`python -m dashboard cache warm`"),
         (Reason.VERSION, Level.NOTE, "`DASHBOARD_WARM_UP_SECONDS`"),
         (Reason.EXPIRED, Level.NOTE, "once more reads are recorded"),
-        (Reason.UNAVAILABLE, Level.WARNING, "Its faults"),
+        (Reason.UNAVAILABLE, Level.WARNING, "The Cache page has its faults"),
         (Reason.BYPASS, Level.NOTE, "Read anew"),
     ],
 )

@@ -96,6 +96,8 @@ class TestMissing:
             ("SELECT 1 FROM orders WHERE note = 'never analyzed'", []),
             ("SELECT 1 FROM orders WHERE lower(person) = $1", []),
             ("SELECT 1 FROM orders WHERE person = $1 OR day = $2", []),
+            ("SELECT 1 FROM orders WHERE person = $1 OR (person = $2 OR $3 = person)", ["orders person"]),
+            ("SELECT 1 FROM orders WHERE (person, day) = ($1, $2)", ["orders person"]),
             ("UPDATE orders SET status = 'x' WHERE person = $1", ["orders person"]),
             ("DELETE FROM orders WHERE day < $1", ["orders day"]),
             ("WITH orders AS (SELECT 1 AS person) SELECT 1 FROM orders WHERE person = $1", []),
@@ -105,6 +107,59 @@ class TestMissing:
     )
     def test_of_one_table(self, sql: str, expected: list[str]) -> None:
         assert missing(sql) == expected
+
+    @pytest.mark.parametrize(
+        ("sql", "expected"),
+        [
+            ("SELECT * FROM orders ORDER BY day DESC, order_id DESC LIMIT 50", ["orders day order_id"]),
+            ("SELECT * FROM orders AS o ORDER BY o.day FETCH FIRST 5 ROWS ONLY", ["orders day"]),
+            ("SELECT o.day AS at FROM orders AS o ORDER BY at LIMIT $1", ["orders day"]),
+            ("SELECT day FROM orders ORDER BY 1 LIMIT $1", ["orders day"]),
+            ("SELECT 1 FROM orders WHERE status = $1 ORDER BY day LIMIT 50", ["orders status day"]),
+            ("SELECT 1 FROM orders WHERE status = $1 ORDER BY status, day LIMIT 50", ["orders status day"]),
+            (
+                "SELECT 1 FROM orders WHERE (day, order_id) < ($1, $2) ORDER BY day DESC, order_id DESC LIMIT 9",
+                ["orders day order_id"],
+            ),
+            (
+                "SELECT 1 FROM orders JOIN order_items USING (order_id) ORDER BY orders.day LIMIT 9",
+                ["orders day"],
+            ),
+            (
+                "SELECT 1 FROM orders WHERE person = $1 ORDER BY day LIMIT 50",
+                ["orders person"],
+            ),  # few to sort
+            ("SELECT * FROM orders ORDER BY day", []),
+            ("SELECT * FROM orders ORDER BY day DESC NULLS LAST LIMIT 50", []),
+            ("SELECT * FROM orders ORDER BY day, order_id DESC LIMIT 50", []),
+            ("SELECT lower(note) AS day FROM orders ORDER BY day LIMIT 50", []),
+            ("SELECT day FROM orders GROUP BY day ORDER BY day LIMIT 50", []),
+            ("SELECT max(day) FROM orders ORDER BY 1 LIMIT 50", []),
+            ("SELECT 1 FROM orders WHERE note LIKE $1 ORDER BY day LIMIT 50", []),
+            ("SELECT 1 FROM orders, order_items AS i WHERE i.status = $1 ORDER BY orders.day LIMIT 50", []),
+        ],
+    )
+    def test_for_the_first_rows(self, sql: str, expected: list[str]) -> None:
+        assert missing(sql) == expected
+
+    @pytest.mark.parametrize(
+        ("served", "is_served"),
+        [
+            (index("day"), False),
+            (index("status", "day"), True),
+            (index("status"), False),
+            (index("status", method="hash"), False),
+            (index("day", method="brin"), False),
+            (index("state", "status", "day"), True),
+        ],
+    )
+    def test_is_none_where_an_index_has_the_first_rows(self, served: Index, is_served: bool) -> None:
+        sql = "SELECT 1 FROM orders WHERE status = $1 AND state = $2 ORDER BY day, order_id LIMIT 50"
+        assert (missing(sql, served) == []) is is_served
+
+    def test_is_none_where_an_index_has_them_in_order_and_few_are_passed_over(self) -> None:
+        sql = "SELECT 1 FROM orders WHERE status = $1 ORDER BY day LIMIT 50"
+        assert missing(sql, index("day")) == []
 
     @pytest.mark.parametrize(
         ("sql", "expected"),
