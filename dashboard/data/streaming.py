@@ -41,8 +41,9 @@ def streamed(source: Source, asked: Question, count: str, cancellation: Cancella
         began = time.perf_counter()
         rows = snapshot.frame(count, values).item()
         counting_ms = (time.perf_counter() - began) * 1_000
-        frames = course.taking(values, snapshot.frames(asked.query.statement, values), counting_ms)
-        yield Stream(frames, rows, Provenance(DATABASE, version, created, through, 0.0, (asked.asked,)))
+        frames = snapshot.frames(asked.query.statement, values, name=asked.query.name)
+        provenance = Provenance(DATABASE, version, created, through, 0.0, (asked.asked,))
+        yield Stream(course.taking(values, frames, counting_ms), rows, provenance)
 
 
 @contextmanager

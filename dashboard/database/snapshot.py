@@ -81,13 +81,14 @@ class Snapshot:
         return _frame(rows, schema)
 
     def frames(
-        self, sql: str, params: Sequence[object] = (), rows: int = ROWS_A_FRAME
+        self, sql: str, params: Sequence[object] = (), rows: int = ROWS_A_FRAME, name: str = "frames"
     ) -> Iterator[pl.DataFrame]:
         """The rows of a statement in frames of so many, as ``frame`` gives them; at least one, which may be empty.
 
-        PostgreSQL holds them in a cursor, so here is one frame at a time. To be read within the snapshot's block.
+        PostgreSQL holds them in a cursor of this name, so here is one frame at a time. To be read within the
+        snapshot's block.
         """
-        with psycopg.RawServerCursor(self._connection, "frames", row_factory=tuple_row) as cursor:
+        with psycopg.RawServerCursor(self._connection, name, row_factory=tuple_row) as cursor:
             cursor.execute(sql, params, binary=True)
             schema = _schema(cursor.pgresult)
             taken = cursor.fetchmany(rows)

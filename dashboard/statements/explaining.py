@@ -18,7 +18,8 @@ from dashboard.window import Span
 MEASURED_SECONDS = 15
 """So long may a statement run to be measured; after that, its plan is shown without."""
 
-_NAME = re.compile(r"/\* ([\w/]+) \*/\s*$")
+# Of a query, or of the cursor by which its rows are fetched.
+_NAME = re.compile(r'/\* ([\w/]+) \*/\s*$|^FETCH .* "([\w/]+)"$')
 # With a place for the constant, this is no SQL any more.
 _TYPED = re.compile(r"\b(interval|date|time(?:stamp)?(?:tz| with(?:out)? time zone)?)\s+(\$\d+)", re.I)
 _MADE = "explore/"  # in no file: their SQL is made for what somebody explores
@@ -74,15 +75,20 @@ class Explained:
 
 def named(text: str) -> str | None:
     """The query of the catalogue that a statement is, as PostgreSQL counted it; None if it is none of those."""
-    if found := _NAME.search(text):
-        return found[1] if found[1] in catalogue().queries else None
+    if name := _name(text):
+        return name if name in catalogue().queries else None
     return _by_sql().get(" ".join(text.split()))
 
 
 def made(text: str) -> str | None:
     """The name of a statement that is ours and in no file, as a breakdown; None for all others."""
+    name = _name(text)
+    return name if name and name.startswith(_MADE) else None
+
+
+def _name(text: str) -> str | None:
     found = _NAME.search(text)
-    return found[1] if found and found[1].startswith(_MADE) else None
+    return found and (found[1] or found[2])
 
 
 def planned_first(query: str) -> str:

@@ -13,6 +13,7 @@ from dashboard.data import Data
 from dashboard.database import Cancellation, Database
 from dashboard.errors import DatabaseError, StatementCancelled
 from dashboard.settings import Settings
+from dashboard.statements.explaining import made
 from dashboard.telemetry import asking
 from dashboard.window import Span
 from tests.reads import Admin, administering, opening, order, refresh, wait_until
@@ -118,6 +119,14 @@ class TestStreamedOrders:
             "SELECT source, sum(reads)::int FROM dashboard.read_statistics WHERE query = '{}' GROUP BY 1"
         )
         assert admin(counted.format("explore/orders_behind")) == [("database", 1)]
+
+    def test_are_known_by_their_query_where_postgresql_counts_them(self, data: Data, admin: Admin) -> None:
+        with explore.streamed_orders(data, JANUARY, (), Cancellation()) as stream:
+            assert [*stream.frames]
+        [(text,)] = admin(
+            "SELECT query FROM pg_stat_statements WHERE query ~ '^FETCH .*orders_behind' LIMIT 1"
+        )
+        assert made(str(text)) == "explore/orders_behind"
 
     def test_slow_ones_are_written_down_without_what_their_reader_did_meanwhile(
         self, data: Data, database: Database, admin: Admin, database_url: str, settings: Settings
