@@ -21,7 +21,7 @@ from dashboard.data.streaming import Stream, counted, streamed
 from dashboard.database import Cancellation, Database
 from dashboard.errors import DatabaseUnavailable
 from dashboard.settings import Settings
-from dashboard.telemetry import Statistics
+from dashboard.telemetry import Statistics, flushing
 from dashboard.versions import KnownVersions, Versions, invalidate, listening, read_versions
 from dashboard.window import Span
 
@@ -175,7 +175,7 @@ def opened(settings: Settings, while_waiting: Callable[[], None] = lambda: None)
         schema.prepare(database, settings.change_tracking, is_bundled=settings.database_url is None)
         with (
             closing(Data(catalogue(), database, levels, settings, while_waiting)) as data,
-            data.statistics.flushing(database, settings),
+            flushing(data.statistics, database, settings),
             listening(database, data.known),
         ):
             yield data

@@ -1,8 +1,9 @@
 """What reads, statements and requests cost: counted in memory, written to the database by a thread."""
 
 from dashboard.telemetry.asker import asker, asking
+from dashboard.telemetry.flushing import RETENTION_DAYS, flushing, prune
 from dashboard.telemetry.heartbeat import beating
-from dashboard.telemetry.reads import KEPT_MINUTES, RETENTION_DAYS, Statistics, prune, recent
+from dashboard.telemetry.reads import KEPT_MINUTES, Statistics, recent
 from dashboard.telemetry.recording import (
     RECORDED_ROWS,
     Block,
@@ -35,6 +36,7 @@ __all__ = [
     "asking",
     "beating",
     "block_name",
+    "flushing",
     "packed",
     "prune",
     "quantile",

@@ -227,7 +227,7 @@ class TestSlowLog:
         admin("ALTER TABLE dashboard.read_statistics RENAME TO gone")
         statistics = telemetry.Statistics()
         often = settings.model_copy(update={"statistics_flush_seconds": 0.01})
-        with statistics.flushing(data.database, often):
+        with telemetry.flushing(statistics, data.database, often):
             statistics.record("business/daily_sales", "memory", elapsed_ms=1)
             wait_until(lambda: bool(caplog.messages), "the refusal is told")
             statistics.statements.record(query("SELECT 1"), (), 1, 0.0, 1e6, "", None)

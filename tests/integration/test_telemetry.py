@@ -15,7 +15,7 @@ from dashboard.cache.contract import Reason
 from dashboard.database import READER_ROLE, Database
 from dashboard.errors import DatabaseUnavailable
 from dashboard.settings import ROOT, Settings
-from dashboard.telemetry import ELAPSED_BOUNDS_MS, RETENTION_DAYS, Statistics, recent
+from dashboard.telemetry import ELAPSED_BOUNDS_MS, RETENTION_DAYS, Statistics, flushing, recent
 from tests.reads import Unconfirmed
 from tests.servers import wait_until
 
@@ -27,11 +27,11 @@ PROCESS = f"""
 import sys
 from dashboard.database import Database
 from dashboard.settings import Settings
-from dashboard.telemetry import Statistics
+from dashboard.telemetry import Statistics, flushing
 
 settings = Settings(_env_file=None)
 statistics = Statistics()
-with statistics.flushing(Database(sys.argv[1], settings), settings):
+with flushing(statistics, Database(sys.argv[1], settings), settings):
     statistics.record("{DAILY}", "database", "cold", elapsed_ms=30, size_bytes=1_000, spent_ms=20)
     for _ in range(9):
         statistics.record("{DAILY}", "memory", elapsed_ms=0.1, size_bytes=1_000, saved_ms=20)
@@ -181,10 +181,12 @@ class TestFlushing:
     def test_reads_are_written_while_it_lasts_and_the_rest_at_its_end(
         self, database: Database, statistics: Statistics, often: Settings, settings: Settings, admin: Admin
     ) -> None:
-        with statistics.flushing(database, often):
+        with flushing(statistics, database, often):
             statistics.record(DAILY, "memory", elapsed_ms=1)
             wait_until(lambda: reads(admin) == 1, "it is written")
-        with statistics.flushing(database, settings.model_copy(update={"statistics_flush_seconds": 3_600.0})):
+        with flushing(
+            statistics, database, settings.model_copy(update={"statistics_flush_seconds": 3_600.0})
+        ):
             statistics.record(DAILY, "memory", elapsed_ms=1)
             assert reads(admin) == 1
         assert reads(admin) == 2
@@ -198,7 +200,7 @@ class TestFlushing:
         often: Settings,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        with statistics.flushing(database, often):
+        with flushing(statistics, database, often):
             statistics.record(DAILY, "memory", elapsed_ms=1)
             with down(server, database_url):
                 for _ in range(100):
@@ -219,7 +221,7 @@ class TestFlushing:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         with locked(database_url):
-            with statistics.flushing(database, often):
+            with flushing(statistics, database, often):
                 statistics.record(DAILY, "memory", elapsed_ms=1)
             assert "the last statistics of reads are not written" in caplog.text
         wait_until(lambda: reads(admin) == 1, "it is written after all")
@@ -234,7 +236,7 @@ class TestFlushing:
             old = Statistics(clock=lambda then=now - days * day_seconds: then)
             old.record(DAILY, "memory", elapsed_ms=1)
             old.flush(database)
-        with statistics.flushing(database, often):
+        with flushing(statistics, database, often):
             statistics.record(DAILY, "memory", elapsed_ms=1)
         ages = "SELECT extract(day FROM now() - minute)::int FROM dashboard.read_statistics ORDER BY 1"
         wait_until(
@@ -255,7 +257,7 @@ class TestFlushing:
         url = sa.make_url(database_url).set(username=user, password="watcher")
         watching = Database(url.render_as_string(hide_password=False), often)
         try:
-            with statistics.flushing(watching, often):
+            with flushing(statistics, watching, often):
                 statistics.record(DAILY, "memory", elapsed_ms=1)
                 wait_until(lambda: bool(caplog.messages), "it was tried")
             assert of_last_hour(watching).is_empty()

@@ -20,7 +20,7 @@ from dashboard.database import READER_ROLE, Cancellation, Database
 from dashboard.demand import RETENTION_DAYS, Demand
 from dashboard.errors import DatabaseUnavailable, StatementCancelled
 from dashboard.settings import Settings
-from dashboard.telemetry import Statistics, prune
+from dashboard.telemetry import Statistics, flushing, prune
 from dashboard.warming import WarmUp, warm_up
 from dashboard.window import Span, Window
 from tests import servers
@@ -397,7 +397,7 @@ class TestAsked:
         self, database: Database, settings: Settings, admin: Admin
     ) -> None:
         statistics = Statistics()
-        with statistics.flushing(database, settings.model_copy(update={"statistics_flush_seconds": 0.01})):
+        with flushing(statistics, database, settings.model_copy(update={"statistics_flush_seconds": 0.01})):
             statistics.demand.count((DAILY, MARCH, ()), LAST_DAY)
             wait_until(lambda: asked(admin), "they are written")
             statistics.demand.count((DAILY, MARCH, ()), LAST_DAY)

@@ -12,7 +12,7 @@ import pytest
 from dashboard.cache.contract import Reason
 from dashboard.errors import DatabaseError, DatabaseUnavailable, MissingRights
 from dashboard.settings import Settings
-from dashboard.telemetry import ELAPSED_BOUNDS_MS, KEPT_MINUTES, Statistics
+from dashboard.telemetry import ELAPSED_BOUNDS_MS, KEPT_MINUTES, Statistics, flushing
 from dashboard.telemetry.tallies import MOST_TALLIES, MOST_WAITS, Tallies, Tally, Told
 from tests.servers import wait_until
 
@@ -267,7 +267,7 @@ class TestFlushing:
         table.trouble = DatabaseUnavailable("PostgreSQL does not answer")
         statistics.record(DAILY, "memory", elapsed_ms=1)
         often = settings.model_copy(update={"statistics_flush_seconds": 0.001})
-        with statistics.flushing(table, often):
+        with flushing(statistics, table, often):
             wait_until(lambda: table.attempts >= 5, "it was tried again")
             table.trouble = None
             wait_until(lambda: len(caplog.messages) > 1, "it is written")
@@ -295,7 +295,7 @@ class TestFlushing:
         table.trouble = MissingRights("permission denied for table read_statistics")
         statistics.record(DAILY, "memory", elapsed_ms=1)
         often = settings.model_copy(update={"statistics_flush_seconds": 0.001})
-        with statistics.flushing(table, often):
+        with flushing(statistics, table, often):
             wait_until(lambda: caplog.messages, "it was tried")
         assert table.attempts == 2  # the second at the end
         assert len(caplog.messages) == 1
