@@ -8,6 +8,7 @@ from itertools import pairwise
 import polars as pl
 
 from dashboard.database import Database, Snapshot
+from dashboard.database_state import without_constants
 from dashboard.demand import restored_values
 from dashboard.errors import DatabaseError
 from dashboard.parts import Part, asked, begin, part
@@ -183,7 +184,7 @@ def _counted(snapshot: Snapshot, now: datetime, period: Period, query: str) -> C
         _figures(rows, query),
         first[1] if between else None,
         through[1],
-        tuple(one[2] or one[1] for one in between if one[3]),
+        tuple(one[2] if one[2] and one[2] > first[1] else one[1] for one in between if one[3]),
         through[4],
         _grown([first, *reversed(between)]),
         shown,
@@ -201,7 +202,7 @@ def _figures(rows: pl.DataFrame, query: str) -> pl.DataFrame:
     names = [named(text) for text in rows["text"]]
     made_for = [made(text) for text in rows["text"]]
     texts = [
-        " ".join([f"{name}:", *text.split()] if name else text.split())[:_SHOWN_CHARACTERS]
+        " ".join([f"{name}:"] * bool(name) + without_constants(text).split())[:_SHOWN_CHARACTERS]
         for name, text in zip(made_for, rows["text"], strict=True)
     ]
     total = pl.col("total_ms").sum()

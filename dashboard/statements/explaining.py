@@ -9,6 +9,7 @@ from functools import cache
 from dashboard.catalogue import Query, catalogue
 from dashboard.data.question import question
 from dashboard.database import Cancellation, Database, Snapshot
+from dashboard.database_state import without_constants
 from dashboard.demand import restored_params, restored_values
 from dashboard.errors import DatabaseError, ParameterError, StatementTimeout
 from dashboard.parts import OWN, asked, begin
@@ -216,6 +217,6 @@ def _of_counted(snapshot: Snapshot, number: str) -> Subject:
         )
         if not is_plannable:
             raise DatabaseError("This is a command, which has no plan.")
-        sql = _TYPED.sub(r"\2::\1", text)
+        sql = _TYPED.sub(r"\2::\1", without_constants(text))
         return Subject(made(text) or "A statement of somebody's", sql, (), None, (), None)
     raise ParameterError("PostgreSQL does not know this statement any more.")

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from dashboard.database import Database, Snapshot, Writer
 from dashboard.errors import DatabaseError
@@ -28,7 +29,7 @@ _BEGIN = own("""SELECT
     set_config('statement_timeout', '5s', true) AS statement_timeout,
     set_config('lock_timeout', '500ms', true) AS lock_timeout
 """)
-_LAST = own("""SELECT reset_at, taken_at > clock_timestamp() - %(pause)s * interval '1 s' AS is_young
+_LAST = own("""SELECT reset_at, taken_at > clock_timestamp() - %(pause)s * interval '1 s' AS is_young, taken_at
 FROM dashboard.statement_snapshots ORDER BY snapshot_id DESC LIMIT 1
 """)
 _INFO = own("SELECT stats_reset, dealloc FROM {schema}pg_stat_statements_info")
@@ -149,6 +150,18 @@ class Statistics:
         return self.schema is not None and self.is_loaded
 
 
+class _Last(NamedTuple):
+    """The last snapshot, with when counting had begun."""
+
+    reset_at: datetime | None
+    is_young: bool
+    taken_at: datetime
+
+    def is_of_another(self, reset_at: datetime | None) -> bool:
+        """Whether other counters have taken their place, which counted all the while: those of a promoted standby."""
+        return reset_at is not None and reset_at != self.reset_at and reset_at < self.taken_at
+
+
 def statistics(snapshot: Snapshot) -> Statistics:
     """Raises DatabaseError."""
     [row] = asked(snapshot, "ops/statement_statistics").iter_rows()
@@ -167,14 +180,14 @@ def take(database: Database, pause_seconds: float = PAUSE_SECONDS) -> bool:
         return False
     with database.writer() as writer:
         [(is_mine, *_)] = writer.rows(_BEGIN)
-        last = writer.rows(_LAST, {"pause": pause_seconds})
-        if not is_mine or (last and last[0][1]):
+        last = next((_Last(*row) for row in writer.rows(_LAST, {"pause": pause_seconds})), None)
+        if not is_mine or (last and last.is_young):
             return False
-        _take(writer, found.schema or "", last[0][0] if last else None, is_later=bool(last))
+        _take(writer, found.schema or "", last)
     return True
 
 
-def _take(writer: Writer, schema: str, last_reset_at: datetime | None, *, is_later: bool) -> None:
+def _take(writer: Writer, schema: str, last: _Last | None) -> None:
     reset_at = evictions = None
     if writer.rows(_HAS_INFO, {"name": f"{schema}pg_stat_statements_info"})[0][0]:
         [(reset_at, evictions)] = writer.rows(_INFO.format(schema=schema))
@@ -193,9 +206,9 @@ def _take(writer: Writer, schema: str, last_reset_at: datetime | None, *, is_lat
             "counted_without_constants": _WITHOUT_CONSTANTS,
             "quoted": _QUOTED,
             "reset_at": reset_at,
-            "is_reset": is_later and reset_at != last_reset_at,
+            "is_reset": last is not None and reset_at != last.reset_at,
             "evictions": evictions,
-            "is_later": is_later,
+            "is_later": last is not None and not last.is_of_another(reset_at),
         },
     )
 

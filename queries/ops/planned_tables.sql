@@ -12,7 +12,7 @@ SELECT
         (
             SELECT string_agg(attname, ',') FROM pg_index
             JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0] AND attnum > 0
-            WHERE indrelid = pg_class.oid AND indisvalid
+            WHERE indrelid = pg_class.oid AND indisvalid AND indpred IS NULL
         ),
         ''
     ) AS indexed,

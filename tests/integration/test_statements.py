@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
+import psycopg
 import pytest
 import sqlalchemy as sa
 from starlette.applications import Starlette
 
-from dashboard import advice, statements, telemetry
+from dashboard import advice, database_state, statements, telemetry
 from dashboard.advice import Level, Now, Verdict
 from dashboard.catalogue import Query, catalogue
 from dashboard.data import Data
@@ -332,6 +334,40 @@ class TestCounters:
         line = advice.counted_line(Now(read(data).now, NOTATION), read(data).counted.get())
         assert "The counters were set to zero" in line
 
+    def test_counters_of_another_server_did_not_grow_in_between(self, data: Data, admin: Admin) -> None:
+        ran = "SELECT count(*) FROM shop.orders /* counted by a standby */"
+        admin(ran)
+        assert statements.take(data.database, pause_seconds=0)
+        admin("UPDATE dashboard.statement_snapshots SET reset_at = reset_at - interval '5 days'")
+        admin(ran)
+        assert statements.take(data.database, pause_seconds=0)
+        counted = read(data).counted.get()
+        assert self.calls(read(data), ran) == 0
+        [taken_at] = counted.snapshots["taken_at"].head(1)
+        assert counted.reset_at == (taken_at,)
+        admin(ran)
+        assert statements.take(data.database, pause_seconds=0)
+        assert self.calls(read(data), ran) == 1
+
+    def test_constant_that_postgresql_left_in_a_prepared_statement_is_not_shown(
+        self, data: Data, admin: Admin, database_url: str
+    ) -> None:
+        ran = "SELECT count(*) FROM shop.orders WHERE order_id = 'not to be seen'"
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(ran, prepare=True)
+            admin("SELECT pg_stat_statements_reset()")
+            connection.execute(ran, prepare=True)
+        assert admin(f"SELECT count(*) FROM pg_stat_statements WHERE query = $${ran}$$") == [(1,)]
+        assert statements.take(data.database, pause_seconds=0)
+        assert statements.take(data.database, pause_seconds=0)
+        found = read(data, Period(is_since_reset=True))
+        assert "not to be seen" not in str(found)
+        [number] = found.counted.get().rows.filter(pl.col("statement").str.ends_with("order_id = $1"))[
+            "queryid"
+        ]
+        assert planned(data, f"statement:{number}")[1].plan.tables == ("shop.orders",)
+        assert "not to be seen" not in str(database_state.read(data.database).counted.get())
+
     def test_forgotten_statement_is_no_reset_also_where_postgresql_tells_of_neither(
         self, data: Data, admin: Admin
     ) -> None:
@@ -491,6 +527,9 @@ class TestPlans:
         [scan, *_], _ = planned(data, of_sql("SELECT id FROM shop.stale WHERE kind = 'rare' AND id > 10"))
         assert "All 20,001 rows of shop.stale are looked at for the 4" in scan.finding
         assert "`CREATE INDEX CONCURRENTLY ON shop.stale (kind, id);`" in scan.advice
+        admin("CREATE INDEX ON shop.stale (kind) WHERE at < '2016-01-01'")
+        [again, *_], _ = planned(data, of_sql("SELECT id FROM shop.stale WHERE kind = 'rare' AND id > 10"))
+        assert again == scan  # an index of some rows is none of all
         month = "SELECT id FROM shop.stale WHERE date_trunc('month', at) = '2018-01-01'"
         verdicts, _ = planned(data, of_sql(month))
         assert any("date_trunc() of it" in verdict.finding for verdict in verdicts)
