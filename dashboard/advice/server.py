@@ -45,7 +45,7 @@ def server(now: Now, server: Server, tables: Sequence[Table] = ()) -> Iterator[V
 
 
 def _transactions(now: Now, server: Server, tables: Sequence[Table]) -> Iterator[Verdict]:
-    if server.transaction_age < _OLD_TIMES * server.freeze_age:
+    if server.transaction_age < min(_OLD_TIMES * server.freeze_age, _TOO_OLD):
         return
     name = plain(server.oldest_database)
     # If the oldest is one of the tables here, it need not be searched for. They were read a moment apart.

@@ -55,16 +55,17 @@ def columns(snapshot: Snapshot, known: Sequence[Table]) -> Columns:
 
 
 def with_times(known: Sequence[Table], columns: Columns) -> tuple[Table, ...]:
-    """The same tables, a whole of partitions with the time of its statistics also where PostgreSQL does not keep it.
+    """The same tables with what the statistics of their columns tell: that there are some, and when they were made.
 
-    So it is before 14. It has statistics if its columns are known, and its partitions were analyzed with it.
+    Of a whole of partitions, PostgreSQL keeps no time before 14: its partitions were analyzed with it.
     """
     times = {one.relation: one.analyzed_at for one in known}
 
     def timed(one: Table) -> Table:
-        has_statistics = any(it.null_share is not None for it in columns.get(one.relation_id, {}).values())
-        if one.largest_partition is None or one.analyzed_at or not has_statistics:
-            return one
-        return replace(one, analyzed_at=times.get(one.largest_partition))
+        is_known = any(it.null_share is not None for it in columns.get(one.relation_id, {}).values())
+        analyzed_at = one.analyzed_at
+        if is_known and one.largest_partition:
+            analyzed_at = analyzed_at or times.get(one.largest_partition)
+        return replace(one, is_known=is_known, analyzed_at=analyzed_at)
 
     return tuple(map(timed, known))

@@ -16,6 +16,10 @@ from dashboard.parts import asked
 _MOSTLY_EMPTY_SHARE, _MUCH_EMPTY_BYTES = 0.5, 10_000_000  # half of an index may well be, by random inserts
 
 _LEAST_BYTES = 80_000
+_USUAL_ORDERS = (
+    0,
+    3,
+)  # in pg_index.indoption: ascending with NULL at the end, or descending with it at the beginning
 # What this program and its job queue made is not for others to drop.
 _OURS = ("dashboard.", "procrastinate.")
 
@@ -25,8 +29,8 @@ class Index:
     """An index of ``relation``; both names as SQL writes them.
 
     ``columns`` are the names of its key columns, empty for an expression; ``keys`` are these with operator class,
-    collation and order. ``is_needed`` for more than reading: a constraint, a partitioned table or replication rests
-    on it. ``used_at`` is known from PostgreSQL 16 on.
+    collation, order, and whether that class is the usual one. ``is_needed`` for more than reading: a constraint, a
+    partitioned table or replication rests on it. ``used_at`` is known from PostgreSQL 16 on.
     """
 
     relation: str
@@ -44,6 +48,11 @@ class Index:
     is_valid: bool
     is_being_built: bool
     is_needed: bool
+
+    def is_ordered(self, place: int) -> bool:
+        """Whether its entries are in the order of a key, as ORDER BY has it of itself, up or down."""
+        *_, option, is_usual = self.keys[place]
+        return self.method == "btree" and is_usual and option in _USUAL_ORDERS
 
     @property
     def shape(self) -> str:
@@ -149,7 +158,7 @@ def _duplicates(known: Sequence[Index]) -> list[tuple[Index, Index]]:
     pairs = []
     for group in groups.values():
         kept, *others = sorted(group, key=lambda one: (-one.is_needed, -one.is_unique, -one.scans, one.name))
-        pairs += [(one, kept) for one in others if not one.is_needed]
+        pairs += [(one, kept) for one in others if not one.is_needed and one.is_unique <= kept.is_unique]
     return pairs
 
 
@@ -175,7 +184,10 @@ def _unused_since(one: Index, grown: dict[str, Growth], counted_since: datetime 
         return None
     if one.size_bytes < _LEAST_BYTES or one.name not in grown:
         return None
-    first = datetime.combine(grown[one.name].first_day, time(), UTC)
+    record = grown[one.name]
+    # Counts are lost in a crash, of which PostgreSQL does not tell: what is on record is not.
+    first_day = record.used_day + timedelta(days=1) if record.used_day else record.first_day
+    first = datetime.combine(first_day, time(), UTC)
     return max(first, counted_since) if counted_since else first
 
 

@@ -165,7 +165,8 @@ def _serves(index: Index, wish: Wish) -> bool:
     following = index.columns[len(leading) : len(leading) + 1]
     if wish.ordered:
         passed_over = prod(share for name, share in shares.items() if name not in leading)
-        return following == (wish.ordered[0].name,) and passed_over >= SELECTIVE_SHARE
+        is_first = following == (wish.ordered[0].name,) and index.is_ordered(len(leading))
+        return is_first and passed_over >= SELECTIVE_SHARE
     if ranged and (following == (ranged,) or index.columns[:1] == (ranged,)):
         return True
     return ranged is None and {column.name for column in wish.equal} <= {*leading}

@@ -1,7 +1,7 @@
 """By which columns statements look for rows: their predicates, ranges, joins and orders, read from their text."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -32,16 +32,22 @@ class Source:
 class Scope:
     """One SELECT, UPDATE or DELETE in a statement, and the number of the one around it.
 
-    ``equalities`` and ``ranges`` compare a column with what is known beforehand; ``joins`` two columns. ``order`` are
-    the columns by which the first rows are wanted, if no condition but these decides whether a row is one of them.
+    ``equalities``, ``lists`` and ``ranges`` compare a column with what is known: a value, several, or bounds.
+    ``joins`` compare two columns. By ``order`` the first rows are wanted, unless other conditions say which they are.
     """
 
     sources: tuple[Source, ...]
     equalities: tuple[Place, ...]
+    lists: tuple[Place, ...]
     ranges: tuple[Place, ...]
     joins: tuple[tuple[Place, Place], ...]
     order: tuple[Place, ...]
     outer: int | None
+
+    @property
+    def values(self) -> tuple[Place, ...]:
+        """What is compared with a value or several."""
+        return (*self.equalities, *self.lists)
 
 
 @lru_cache(_REMEMBERED)
@@ -53,38 +59,49 @@ def scopes(text: str) -> tuple[Scope, ...]:
         # It takes $1,$2 for the beginning of a quoted text, unless there is a space.
         tree = parse_one(_PARAMETER.sub(r"\g<0> ", text), dialect=Postgres)
         tree = normalize_identifiers(tree, dialect=Postgres)
+        nodes = list(tree.find_all(exp.Select, exp.Update, exp.Delete, bfs=True))
+        numbers = {id(node): number for number, node in enumerate(nodes)}
+        known = {part.alias for part in tree.find_all(exp.CTE)}
+        return tuple(_scope(node, numbers, known) for node in nodes)
     except (SqlglotError, RecursionError):
         return ()
-    nodes = list(tree.find_all(exp.Select, exp.Update, exp.Delete, bfs=True))
-    numbers = {id(node): number for number, node in enumerate(nodes)}
-    known = {part.alias for part in tree.find_all(exp.CTE)}
-    return tuple(_scope(node, numbers, known) for node in nodes)
 
 
 def _scope(node: exp.Expr, numbers: dict[int, int], known: set[str]) -> Scope:
     joins = node.args.get("joins") or []
     read = [*_from(node), *(join.this for join in joins)]
     sources = [_source(one, known) for one in read]
-    equalities: list[Place] = []
-    ranges: list[Place] = []
+    found: dict[str, list[Place]] = {kind: [] for kind, _ in _COMPARISONS}
     pairs: list[tuple[Place, Place]] = []
-    order = _order(node)
-    for condition in _conditions(node, joins):
+    optional = _optional(joins, [source.alias for source in sources])
+    order = tuple(place for place in _order(node) if not optional or place[0] not in {"", *optional})
+    for condition, only in _conditions(node, joins):
+        kind, place = next(
+            ((kind, place) for kind, compared in _COMPARISONS if (place := compared(condition))), ("", None)
+        )
         if (pair := _joined(condition)) is not None:
             pairs.append(pair)
-        elif (place := _equal(condition)) is not None:
-            equalities.append(place)
-        elif (place := _between(condition)) is not None:
-            ranges.append(place)
-        else:
+        elif place and (only is None or place[0] == only):
+            found[kind].append(place)
+        elif only is None:
             order = ()
     for join in joins:
         here = _source(join.this, known).alias
         for name in join.args.get("using") or []:
             others = [source.alias for source in sources if source.alias != here]
             pairs += [((here, name.name), (other, name.name)) for other in others]
-    outer = _outer(node, numbers)
-    return Scope(tuple(sources), tuple(equalities), tuple(ranges), tuple(pairs), order, outer)
+    told = {kind: tuple(places) for kind, places in found.items()}
+    return Scope(tuple(sources), **told, joins=tuple(pairs), order=order, outer=_outer(node, numbers))
+
+
+def _optional(joins: Sequence[exp.Expr], names: Sequence[str]) -> set[str]:
+    """The sources of which a row may be missing in what an outer join makes."""
+    optional: set[str] = set()
+    for number, join in enumerate(joins, len(names) - len(joins)):
+        side = join.args.get("side")
+        optional |= {*names[number : number + 1]} if side in ("LEFT", "FULL") else set()
+        optional |= {*names[:number]} if side in ("RIGHT", "FULL") else set()
+    return optional
 
 
 def _from(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -103,25 +120,31 @@ def _source(node: exp.Expr, known: set[str]) -> Source:
     return Source(node.alias_or_name, node.db, node.name)
 
 
-def _conditions(node: exp.Expr, joins: Sequence[exp.Expr]) -> Iterator[exp.Expr]:
-    where = node.args.get("where")
-    for found in (where and where.this, *(join.args.get("on") for join in joins)):
-        if found is not None:
-            yield from _conjuncts(found)
+def _conditions(node: exp.Expr, joins: Sequence[exp.Expr]) -> Iterator[tuple[exp.Expr, str | None]]:
+    """What rows have to fulfil, or those of one source only: an outer join keeps the others all the same."""
+    if (where := node.args.get("where")) is not None:
+        yield from ((one, None) for one in _conjuncts(where.this))
+    for join in joins:
+        side, on = join.args.get("side"), join.args.get("on")
+        only = None if not side else join.this.alias_or_name if side == "LEFT" else ""
+        yield from ((one, only) for one in (_conjuncts(on) if on is not None else ()))
 
 
 def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
     node = node.unnest()
     if isinstance(node, exp.And):
-        yield from _conjuncts(node.left)
-        yield from _conjuncts(node.right)
+        for one in node.flatten():
+            yield from _conjuncts(one)
     else:
         yield node
 
 
 def _order(node: exp.Expr) -> tuple[Place, ...]:
     """What the rows are ordered by, all up or all down, if only the first are wanted."""
-    order, is_first = node.args.get("order"), node.args.get("limit") is not None
+    order, limit = node.args.get("order"), node.args.get("limit")
+    is_first = isinstance(limit, exp.Fetch) or (
+        limit and isinstance(limit.expression, exp.Literal | exp.Parameter)
+    )
     if order is None or not is_first or any(node.args.get(name) for name in ("group", "distinct", "having")):
         return ()
     if any(one.find(exp.AggFunc, exp.Window) for one in node.expressions):
@@ -141,7 +164,8 @@ def _output(node: exp.Expr, by: exp.Expr) -> exp.Expr:
     if isinstance(by, exp.Literal) and by.is_int:
         found = found[int(by.this) - 1 : int(by.this)]
     else:
-        found = [one for one in found if isinstance(by, exp.Column) and not by.table and one.alias == by.name]
+        is_name = isinstance(by, exp.Column) and not by.table
+        found = [one for one in found if is_name and one.output_name == by.name]
     return found[0].unalias() if found else by
 
 
@@ -165,9 +189,13 @@ def _joined(node: exp.Expr) -> tuple[Place, Place] | None:
 
 
 def _equal(node: exp.Expr) -> Place | None:
+    return _compared(node) if isinstance(node, exp.EQ) and node.find(exp.Any) is None else None
+
+
+def _listed(node: exp.Expr) -> Place | None:
     if isinstance(node, exp.Or):
-        one, other = _equal(node.left.unnest()), _equal(node.right.unnest())
-        return one if one == other else None
+        places = {_equal(one) or _listed(one) for one in node.flatten()}
+        return places.pop() if len(places) == 1 else None
     if isinstance(node, exp.In):
         is_list = node.args.get("query") is None and all(map(_is_known, node.expressions))
         return _place(node.this) if is_list else None
@@ -186,6 +214,13 @@ def _compared(node: exp.Binary) -> Place | None:
         if (place := _place(one)) and _is_known(other):
             return place
     return None
+
+
+_COMPARISONS: tuple[tuple[str, Callable[[exp.Expr], Place | None]], ...] = (
+    ("equalities", _equal),
+    ("lists", _listed),
+    ("ranges", _between),
+)
 
 
 def _outer(node: exp.Expr, numbers: dict[int, int]) -> int | None:

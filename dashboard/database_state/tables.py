@@ -59,10 +59,12 @@ DELETE FROM dashboard.relation_sizes WHERE day < (now() AT TIME ZONE 'UTC')::dat
 class Growth:
     """What was known of a relation at ``taken_at``: as long ago as possible, up to ``GROWTH_DAYS``.
 
-    It is on record since ``first_day``. ``inserts`` is PostgreSQL's count of rows then, None for an index.
+    It is on record since ``first_day``; until ``used_day``, PostgreSQL had counted scans of it, None if it never had.
+    ``inserts`` is its count of rows then, None for an index.
     """
 
     first_day: date
+    used_day: date | None
     taken_at: datetime
     size_bytes: int
     inserts: int | None
@@ -80,7 +82,7 @@ class Table:
     ``seq_scans`` that read it in full, ``inserts`` since the statistics began. ``is_autovacuumed`` is false where
     somebody turned that off for it. ``heap_bytes`` are those of its rows alone, without TOAST; its pages are filled
     up to ``fill_share``. ``is_readable``: the reader may read rows of it, without which what PostgreSQL knows of their
-    values is hidden.
+    values is hidden. ``is_known``: PostgreSQL has such statistics, also if a crash made it forget when they were made.
     """
 
     relation_id: int
@@ -106,6 +108,7 @@ class Table:
     is_readable: bool
     transaction_age: int | None
     largest_partition: str | None
+    is_known: bool = False
 
     @property
     def dead_share(self) -> float:
@@ -119,7 +122,8 @@ class Table:
     @property
     def needs_analyze(self) -> bool:
         """Whether so much of it changed that its statistics mislead the planner, or there are none."""
-        return self.modified_rows > self._due or (self.analyzed_at is None and self.rows >= _LEAST_ROWS)
+        has_none = self.analyzed_at is None and not self.is_known
+        return self.modified_rows > self._due or (has_none and self.rows >= _LEAST_ROWS)
 
     @property
     def _due(self) -> float:

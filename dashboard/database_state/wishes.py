@@ -52,7 +52,7 @@ class Wishes:
         for number, scope in enumerate(scopes):
             for source in scope.sources:
                 if table := self._table(source):
-                    equal = self._of_source(scopes, number, scope.equalities, source)
+                    equal = self._of_source(scopes, number, scope.values, source)
                     ranges = self._of_source(scopes, number, scope.ranges, source)
                     if wish := self._wish(table, equal, ranges):
                         yield wish
@@ -78,25 +78,31 @@ class Wishes:
         return Wish(table, tuple(chosen), ranged, is_join=False, known=tuple(equal))
 
     def _first(self, scopes: Sequence[Scope], number: int) -> Wish | None:
-        """To read the first rows in their order, where else all that match are read and sorted."""
+        """To read the first rows in their order, where else all that match are read and sorted.
+
+        Joins with other tables are taken to leave most rows; what else is joined may leave few.
+        """
         scope = scopes[number]
-        places = (*scope.order, *scope.equalities, *scope.ranges)
+        places = (*scope.order, *scope.values, *scope.ranges)
         owners = {self._find(scopes, number, place) for place in places}
+        joined = [self._find(scopes, number, place) for pair in scope.joins for place in pair]
         source = next((one for one in scope.sources if scope.order and owners == {(number, one)}), None)
+        is_joined = all(map(self._table, scope.sources)) and all(one and one[0] == number for one in joined)
         table = self._table(source) if source else None
-        if source is None or table is None:
+        if source is None or table is None or not is_joined:
             return None
-        order, equal, ranges = (
+        order, equal, lists, ranges = (
             self._of_source(scopes, number, places, source)
-            for places in (scope.order, scope.equalities, scope.ranges)
+            for places in (scope.order, scope.equalities, scope.lists, scope.ranges)
         )
-        if len(order) < len({*scope.order}) or {*ranges} - {order[0]}:
+        shares = {column: column.share(table.rows) for column in (*order, *equal)}
+        is_known = len(order) == len({*scope.order}) and None not in shares.values()
+        if not is_known or {*ranges} - {order[0]} or any(self._is_selective(table, one) for one in lists):
             return None
-        shares = {column: column.share(table.rows) or 1 for column in equal}
-        ordered = [column for column in order if column not in shares]
-        if not ordered or prod(shares.values()) * table.rows <= _FEW_ROWS:
+        ordered = [column for column in order if column not in equal]
+        if not ordered or prod(shares[one] or 1 for one in equal) * table.rows <= _FEW_ROWS:
             return None
-        chosen = sorted(equal, key=lambda one: shares[one])[: _MOST_COLUMNS - 1]
+        chosen = sorted(equal, key=lambda one: shares[one] or 1)[: _MOST_COLUMNS - 1]
         following = ordered[: _MOST_COLUMNS - len(chosen)]
         return Wish(table, tuple(chosen), None, is_join=False, known=tuple(equal), ordered=tuple(following))
 
@@ -124,7 +130,7 @@ class Wishes:
                 continue
             if self._of_source(scopes, number, scope.ranges, source):
                 return True
-            equal = self._of_source(scopes, number, scope.equalities, source)
+            equal = self._of_source(scopes, number, scope.values, source)
             if any(self._is_selective(table, one) for one in equal):
                 return True
         return False

@@ -44,11 +44,13 @@ SELECT
                 pg_get_indexdef(indexrelid, place, true),
                 indclass[place - 1]::bigint,
                 indcollation[place - 1]::bigint,
-                indoption[place - 1]
+                indoption[place - 1],
+                opcdefault
             )
             ORDER BY place
         )
         FROM generate_series(1, indnkeyatts) AS place
+        JOIN pg_opclass ON pg_opclass.oid = indclass[place - 1]
     )::text AS keys,
     (
         SELECT json_agg(coalesce(attname, '') ORDER BY place)
@@ -73,4 +75,5 @@ FROM largest
 JOIN pg_class AS owner ON owner.oid = indrelid
 JOIN pg_am ON pg_am.oid = largest.relam
 LEFT JOIN pg_stat_user_indexes USING (indexrelid)
+WHERE size_bytes IS NOT NULL  -- else it was dropped a moment ago
 ORDER BY size_bytes DESC, name

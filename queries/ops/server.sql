@@ -1,7 +1,7 @@
 -- What the server is, how much of it is taken, and how old its oldest transaction id is.
 SELECT
     split_part(current_setting('server_version'), ' ', 1) AS version,
-    current_user::text AS role,
+    quote_ident(current_user) AS role,
     pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
     pg_is_in_recovery() AS is_replica,
     CASE

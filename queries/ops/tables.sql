@@ -42,7 +42,12 @@ known AS (
         nspname::text AS schema_name,
         measured.relname::text AS name,
         CASE relkind WHEN 'm' THEN 'view' ELSE 'table' END AS kind,
-        CASE WHEN n_live_tup > 0 THEN n_live_tup ELSE greatest(reltuples, 0) END::bigint AS rows,
+        -- A crash sets all counts to zero, and the times with them.
+        CASE
+            WHEN n_live_tup > 0 AND coalesce(last_vacuum, last_autovacuum, last_analyze, last_autoanalyze) IS NOT NULL
+                THEN n_live_tup
+            ELSE greatest(n_live_tup, reltuples, 0)
+        END::bigint AS rows,
         table_bytes,
         heap_bytes,
         coalesce(substring(array_to_string(reloptions, ' ') FROM 'fillfactor=(\d+)'), '100')::double precision / 100
@@ -65,6 +70,7 @@ known AS (
         NULL::text AS largest_partition
     FROM measured
     LEFT JOIN pg_stat_user_tables ON relid = relation_id
+    WHERE heap_bytes IS NOT NULL  -- else it was dropped a moment ago
 ),
 parts AS (
     SELECT oid AS whole, oid AS relation_id FROM pg_class WHERE relkind = 'p'

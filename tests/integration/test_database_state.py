@@ -1,18 +1,21 @@
 """The state of the database, told of troubles that are really there."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from dashboard import advice, database_state, parts
+from dashboard import advice, database_state, embedded, parts, schema
 from dashboard.advice import Level, Verdict
 from dashboard.catalogue import catalogue
-from dashboard.database import READER_ROLE, Database
+from dashboard.database import READER_ROLE, Database, Snapshot
 from dashboard.database_state import DatabaseState, Trouble, prune_sizes, take_sizes
-from dashboard.database_state.tables import RELATIONS
+from dashboard.database_state.tables import RELATIONS, Table, tables
 from dashboard.errors import DatabaseError
 from dashboard.notation import Notation
 from dashboard.parts import OWN
@@ -519,6 +522,58 @@ class TestRecord:
             assert prune_sizes(writer, 9) > 0
 
 
+@pytest.fixture
+def crashing(tmp_path: Path) -> Iterator[str]:
+    """URL of a server of one's own, of which a large table and its index were used."""
+    with embedded.running(tmp_path / "server") as url:
+        with closing(Database(url, Settings(_env_file=None, data_dir=tmp_path))) as database:
+            schema.prepare(database)
+        with psycopg.connect(url, autocommit=True) as connection:
+            for statement in (
+                "CREATE TABLE shop.large AS SELECT n, 'row ' || n AS name FROM generate_series(1, 100000) AS n",
+                "CREATE INDEX ix_large ON shop.large (n)",
+                "VACUUM (ANALYZE) shop.large",
+                "SELECT FROM shop.large WHERE n = 7",
+                FLUSH,
+            ):
+                connection.execute(statement)
+        yield url
+
+
+def test_counts_that_a_crash_took_are_not_taken_for_counts(crashing: str, settings: Settings) -> None:
+    on_record = (
+        "INSERT INTO dashboard.relation_sizes SELECT now()::date - {}, {} FROM dashboard.relation_sizes"
+    )
+    columns = "relation, size_bytes, scans, inserts, taken_at"
+    with closing(Database(crashing, settings)) as database:
+        assert take_sizes(database)
+        with psycopg.connect(crashing) as connection:
+            for days in (40, 1):
+                connection.execute(on_record.format(days, columns) + " WHERE day = now()::date")
+        with closing(psycopg.connect(crashing)) as connection:
+            os.kill(connection.info.backend_pid, signal.SIGKILL)
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute("SELECT 1")
+        wait_until(lambda: can_connect(crashing))
+        with psycopg.connect(crashing, autocommit=True) as connection:
+            connection.execute("INSERT INTO shop.large VALUES (0, 'one more')")
+            connection.execute(FLUSH)
+        state = database_state.read(database)
+    [large] = [one for one in state.tables.get() if one.name == "large"]
+    [index] = [one for one in state.indexes.get() if one.name == "shop.ix_large"]
+    assert (index.scans, large.analyzed_at) == (0, None)
+    assert large.rows == 100_000
+    assert [one for one in told(state) if "large" in one.finding] == []
+
+
+def can_connect(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 class TestRights:
     def test_role_without_pg_monitor_is_told_what_to_grant_and_sees_the_rest(
         self, database: Database, database_url: str
@@ -585,6 +640,22 @@ class TestRights:
                 database_state.read(database)
             holder.rollback()
             assert database_state.read(database).errors() == {}
+
+    def test_what_is_dropped_while_it_is_read_is_left_out(
+        self, database: Database, admin: Admin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        admin("CREATE TABLE shop.short_lived AS SELECT n FROM generate_series(1, 20000) AS n")
+        admin("CREATE INDEX ix_short_lived ON shop.short_lived (n)")
+
+        def dropped(snapshot: Snapshot) -> tuple[Table, ...]:
+            snapshot.frame("SELECT count(*) AS n FROM pg_class")
+            admin("DROP TABLE shop.short_lived")
+            return tables(snapshot)
+
+        monkeypatch.setattr("dashboard.database_state.tables.tables", dropped)
+        state = database_state.read(database)
+        assert state.errors() == {}
+        assert "short_lived" not in f"{state.tables.get()} {state.indexes.get()}"
 
     def test_one_part_fails_alone(self, database: Database, admin: Admin) -> None:
         admin(f"REVOKE SELECT ON dashboard.relation_sizes FROM {READER_ROLE}")

@@ -146,6 +146,7 @@ class TestSessions:
         ({"blocks_read": 900_000}, "52.4% were found", Level.NOTE),
         ({"transaction_age": 300_000_000}, "300,000,000 transactions old", Level.WARNING),
         ({"transaction_age": 1_000_000_000}, "in database shop", Level.BAD),
+        ({"transaction_age": 1_000_000_000, "freeze_age": 1_500_000_000}, "in database shop", Level.BAD),
         ({"is_replica": True, "replay_lag_seconds": 31.0}, "31 s ago", Level.WARNING),
         ({"is_replica": True, "replay_lag_seconds": 601.0}, "10 min ago", Level.BAD),
     ],

@@ -1,12 +1,13 @@
 """By which columns statements look for rows, which indexes serve them, and which are too many."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from dashboard.catalogue import catalogue
-from dashboard.database_state import Growth, Index, Statement, Table, Trouble
+from dashboard.database_state import Growth, Index, Statement, Table, Trouble, without_constants
 from dashboard.database_state.columns import Column
 from dashboard.database_state.indexes import findings
 from dashboard.database_state.missing import candidates
@@ -54,7 +55,7 @@ def index(*columns: str, relation: str = ORDERS, name: str = "", **chosen: Any) 
         "name": name,
         "definition": f"CREATE INDEX {name} ON {relation} USING btree ({', '.join(columns)})",
         "method": "btree",
-        "keys": tuple((column, 1, 0, 0) for column in columns),
+        "keys": tuple((column, 1, 0, 0, True) for column in columns),
         "columns": columns,
         "size_bytes": 1_000_000,
         "scans": 1,
@@ -137,6 +138,37 @@ class TestMissing:
             ("SELECT max(day) FROM orders ORDER BY 1 LIMIT 50", []),
             ("SELECT 1 FROM orders WHERE note LIKE $1 ORDER BY day LIMIT 50", []),
             ("SELECT 1 FROM orders, order_items AS i WHERE i.status = $1 ORDER BY orders.day LIMIT 50", []),
+            ("SELECT 1 FROM orders WHERE status IN ($1, $2) ORDER BY day LIMIT 50", ["orders day"]),
+            ("SELECT 1 FROM orders WHERE status = ANY ($1) ORDER BY day LIMIT 50", ["orders day"]),
+            ("SELECT 1 FROM orders WHERE person IN ($1, $2) ORDER BY day LIMIT 50", ["orders person"]),
+            ("SELECT day::date FROM orders ORDER BY day LIMIT 50", []),
+            ("SELECT 1 FROM orders ORDER BY day LIMIT ALL", []),
+            ("SELECT 1 FROM orders ORDER BY day LIMIT NULL", []),
+            ("SELECT 1 FROM orders ORDER BY note LIMIT 50", []),  # never analyzed
+            (
+                "SELECT (SELECT 1 FROM order_items AS i WHERE i.order_id = o.order_id ORDER BY i.day LIMIT 1)"
+                " FROM orders AS o",
+                ["order_items order_id (join)"],
+            ),
+            (
+                "WITH few AS (SELECT 7 AS id) SELECT 1 FROM orders JOIN few ON few.id = status ORDER BY day LIMIT 9",
+                [],
+            ),
+            (
+                "SELECT 1 FROM orders AS o LEFT JOIN order_items AS i ON i.order_id = o.order_id AND o.status = $1"
+                " ORDER BY o.day LIMIT 9",
+                ["orders day"],
+            ),
+            (
+                "SELECT 1 FROM orders AS o LEFT JOIN order_items AS i ON i.order_id = o.order_id"
+                " ORDER BY i.day LIMIT 9",
+                [],
+            ),
+            (
+                "SELECT 1 FROM orders AS o RIGHT JOIN order_items AS i ON i.order_id = o.order_id AND i.person = $1"
+                " ORDER BY o.day LIMIT 9",
+                [],
+            ),
         ],
     )
     def test_for_the_first_rows(self, sql: str, expected: list[str]) -> None:
@@ -156,6 +188,19 @@ class TestMissing:
     def test_is_none_where_an_index_has_the_first_rows(self, served: Index, is_served: bool) -> None:
         sql = "SELECT 1 FROM orders WHERE status = $1 AND state = $2 ORDER BY day, order_id LIMIT 50"
         assert (missing(sql, served) == []) is is_served
+
+    @pytest.mark.parametrize("key", [("day", 1, 0, 1, True), ("day", 1, 0, 2, True), ("day", 1, 0, 0, False)])
+    def test_is_one_where_an_index_has_another_order(self, key: tuple[Any, ...]) -> None:
+        sql = "SELECT 1 FROM orders ORDER BY day DESC LIMIT 50"
+        assert missing(sql, index("day", keys=(("day", 1, 0, 3, True),))) == []
+        assert missing(sql, index("day", keys=(key,))) == ["orders day"]
+
+    def test_of_a_long_condition_is_looked_for(self) -> None:
+        alternatives = " OR ".join(f"person = {number}" for number in range(1_000))
+        assert missing(f"SELECT 1 FROM orders WHERE {alternatives}") == ["orders person"]
+        others = " AND ".join(f"status <> {number}" for number in range(1_000))
+        assert missing(f"SELECT 1 FROM orders WHERE {others} AND person = 1") == ["orders person"]
+        assert missing(f"SELECT 1 FROM orders WHERE {'(' * 3_000}person = 1{')' * 3_000}") == []
 
     def test_is_none_where_an_index_has_them_in_order_and_few_are_passed_over(self) -> None:
         sql = "SELECT 1 FROM orders WHERE status = $1 ORDER BY day LIMIT 50"
@@ -235,11 +280,30 @@ def test_all_our_own_queries_can_be_read() -> None:
         assert scopes(query.sql), query.name
 
 
-class TestFindings:
-    RECORD = Growth(date(2025, 3, 1), NOW - timedelta(days=19), 1, None)
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SELECT 1 WHERE a = 'it''s' AND b = $1", "SELECT 1 WHERE a = $2 AND b = $1"),
+        ("SELECT 1 WHERE a = E'it\\'s' AND b = 'c\\'", "SELECT 1 WHERE a = $1 AND b = $2"),
+        ("SELECT $$it's$$, $a$ $$ $a$, $1,$2", "SELECT $3, $4, $1,$2"),
+        (
+            """SELECT "it's", 'a' -- don't\n/* it's */ /* name */""",
+            """SELECT "it's", $1 -- don't\n/* it's */ /* name */""",
+        ),
+        ("SELECT 1 WHERE a = 'cut o", "SELECT 1 WHERE a = $1"),
+    ],
+)
+def test_texts_that_postgresql_left_in_a_statement_become_parameters(text: str, expected: str) -> None:
+    assert without_constants(text) == expected
 
-    def troubles(self, *known: Index, days: int = 14, counted: datetime | None = None) -> dict[str, str]:
-        grown = {one.name: self.RECORD for one in known}
+
+class TestFindings:
+    RECORD = Growth(date(2025, 3, 1), None, NOW - timedelta(days=19), 1, None)
+
+    def troubles(
+        self, *known: Index, days: int = 14, counted: datetime | None = None, used: date | None = None
+    ) -> dict[str, str]:
+        grown = {one.name: replace(self.RECORD, used_day=used) for one in known}
         found = findings(known, grown, counted, NOW, timedelta(days=days), {})
         return {one.index.name: str(one.trouble) for one in found}
 
@@ -267,7 +331,14 @@ class TestFindings:
         unique = index("a", name="left", is_valid=False, is_unique=True)
         assert findings([unique, index("a")], {}, None, NOW, timedelta(1), {})[0].ddl.startswith("REINDEX")
 
+    def test_a_unique_one_is_no_duplicate_of_one_that_is_not(self) -> None:
+        unique = index("a", name="unique", is_unique=True)
+        assert self.troubles(index("a", name="of a whole", is_needed=True), unique) == {}
+        assert self.troubles(index("a", name="plain"), unique) == {"plain": "duplicate"}
+
     def test_unused_since_it_is_on_record_and_counted(self) -> None:
+        assert self.troubles(index("a", scans=0), used=date(2025, 3, 5)) == {"shop.ix_a": "unused"}
+        assert self.troubles(index("a", scans=0), used=date(2025, 3, 15)) == {}  # a crash took the count
         assert self.troubles(index("a", scans=0)) == {"shop.ix_a": "unused"}
         assert self.troubles(index("a", scans=0), days=30) == {}
         assert self.troubles(index("a", scans=0), counted=NOW - timedelta(days=2)) == {}
