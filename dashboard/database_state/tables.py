@@ -32,12 +32,15 @@ INSERT INTO dashboard.relation_sizes (day, relation, size_bytes, scans, inserts)
 SELECT
     (now() AT TIME ZONE 'UTC')::date,
     format('%%I.%%I', nspname, pg_class.relname),
-    CASE
-        WHEN pg_class.oid IN (SELECT relation FROM held)
-            THEN relpages * current_setting('block_size')::bigint
-        WHEN relkind = 'i' THEN pg_relation_size(pg_class.oid)
-        ELSE pg_table_size(pg_class.oid)
-    END,
+    coalesce(
+        CASE
+            WHEN pg_class.oid IN (SELECT relation FROM held)
+                THEN relpages * current_setting('block_size')::bigint
+            WHEN relkind = 'i' THEN pg_relation_size(pg_class.oid)
+            ELSE pg_table_size(pg_class.oid)
+        END,
+        0  -- it was dropped a moment ago
+    ),
     coalesce(pg_stat_user_indexes.idx_scan, pg_stat_user_tables.seq_scan),
     n_tup_ins
 FROM pg_class
