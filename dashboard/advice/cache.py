@@ -6,6 +6,7 @@ from dashboard.advice.verdict import Level, Now, Verdict, listed
 from dashboard.cache import Reason, Server
 from dashboard.cache_state import CacheState, Outcome, Traffic, WhatIf
 from dashboard.cache_state.levels import Level as CacheLevel
+from dashboard.notation import Format
 from dashboard.settings import variable
 
 GOOD_SHARE = 0.8
@@ -116,12 +117,14 @@ def _of_traffic(now: Now, state: CacheState, traffic: Traffic) -> Iterator[Verdi
         yield Verdict(Level.NOTE, f"Nobody read anything in the {past}.", "There is nothing to judge by.")
         return
     yield from _troubled(now, traffic, past)
-    share = every.hit_share or 0.0
-    ratio = f"Hit ratio {now.notation.portion(share)} of {now.counted(every.reads, 'read')} in the {past}"
+    share = every.hit_share
+    if share is None:
+        return
+    ratio = f"Hit ratio {now.notation.portion(share)} of {now.counted(every.asked, 'read')} in the {past}"
     if share >= GOOD_SHARE:
         spared = now.notation.duration(every.saved_ms / 1_000)
         yield Verdict(Level.GOOD, f"{ratio}; the cache spared the database {spared}.")
-    elif every.reads < FEWEST_READS:
+    elif every.asked < FEWEST_READS:
         yield Verdict(Level.NOTE, f"{ratio}.", "So few reads say little: look again when there were more.")
     else:
         yield _why(now, state, traffic, ratio)
@@ -149,18 +152,31 @@ def _troubled(now: Now, traffic: Traffic, past: str) -> Iterator[Verdict]:
         yield Verdict(
             Level.WARNING,
             f"{now.counted(every.errors, 'read')} failed in the {past}, most of them of {worst.query}.",
-            "Errors are never cached. The log says what PostgreSQL answered.",
+            "Errors are never cached. The log says why they failed.",
         )
 
 
 def _why(now: Now, state: CacheState, traffic: Traffic, ratio: str) -> Verdict:
+    """What kept most reads from being hits, and what to do about it."""
+    every = traffic.all
+    missed, failed = sum(every.misses.values()), every.errors + every.stale
+    waited = every.asked - every.hits - missed - failed
+    if failed > max(missed, waited):
+        return Verdict(
+            Level.NOTE,
+            f"{ratio}; {now.notation.exact(failed, Format.COUNT)} of them failed or got a kept answer.",
+            "That is no fault of the cache: look at the database first.",
+        )
+    if waited > missed:
+        return Verdict(Level.NOTE, f"{ratio}.", "Most reads waited for somebody else's computation.")
+    return _why_missed(now, state, traffic, ratio)
+
+
+def _why_missed(now: Now, state: CacheState, traffic: Traffic, ratio: str) -> Verdict:
     """The reason of most misses, and what to do about it."""
     misses = traffic.all.misses
-    counted = sum(misses.values())
-    if not counted:
-        return Verdict(Level.NOTE, f"{ratio}.", "Most reads waited for somebody else's computation.")
     reason = max(Reason, key=lambda one: misses.get(one, 0))
-    part = misses[reason] / counted
+    part = misses[reason] / sum(misses.values())
     share = "most misses" if part >= LARGEST_PART else f"{now.notation.portion(part)} of the misses"
     of = _most(traffic.queries, reason)
     match reason:

@@ -24,7 +24,8 @@ MEDIAN, P95 = 0.5, 0.95
 class Outcome:
     """Reads of one query, or of all, as numbers. ``misses`` has the reasons of those that were no hits.
 
-    ``spent_ms`` is the time of the database for them, ``saved_ms`` what the cache spared it.
+    ``exports`` went past the cache, and could be none. ``spent_ms`` is the time of the database for them all,
+    ``saved_ms`` what the cache spared it.
     """
 
     query: str
@@ -38,10 +39,16 @@ class Outcome:
     spent_ms: float
     saved_ms: float
     misses: Mapping[Reason, int]
+    exports: int = 0
+
+    @property
+    def asked(self) -> int:
+        """Reads that asked the cache."""
+        return self.reads - self.exports
 
     @property
     def hit_share(self) -> float | None:
-        return self.hits / self.reads if self.reads else None
+        return self.hits / self.asked if self.asked else None
 
     @property
     def stale_share(self) -> float | None:
@@ -132,7 +139,13 @@ def _outcome(query: str, rows: Iterable[Mapping[str, Any]]) -> Outcome:
         spent_ms=total("spent_ms"),
         saved_ms=total("saved_ms"),
         misses=misses,
+        exports=sum(row["reads"] for row in rows if _is_export(row)),
     )
+
+
+def _is_export(row: Mapping[str, Any]) -> bool:
+    """Whoever asks the cache and reads the database says why, or waited for another who did."""
+    return row["source"] == DATABASE and not row["reason"] and not row["is_coalesced"]
 
 
 def _row(one: Outcome) -> dict[str, Any]:

@@ -108,7 +108,11 @@ def headline(state: CacheState, now: advice.Now) -> None:
     notation = now.notation
     shown = (
         ("Hits now", notation.exact(recent.hit_share, portion), "Of the reads of the last five minutes."),
-        ("Hits", notation.exact(past.hit_share, portion), "Of all reads in the range, over all processes."),
+        (
+            "Hits",
+            notation.exact(past.hit_share, portion),
+            "Of all in the range that asked the cache, over all processes.",
+        ),
         ("Reads", notation.exact(past.reads, count), "Answered or failed."),
         (
             "Time saved",

@@ -174,6 +174,15 @@ class TestTraffic:
             "database": 3,
         }
 
+    def test_reads_past_the_cache_are_none_of_those_that_ask_it(self, data: Data) -> None:
+        for _ in range(2):
+            data.frame(DAILY, MARCH)
+        data.statistics.record(DAILY, DATABASE, elapsed_ms=1)
+        data.statistics.record(DAILY, DATABASE, elapsed_ms=1, is_coalesced=True)
+        flush(data)
+        told = cache_state.read(data).traffic.get().all
+        assert (told.reads, told.exports, told.asked, told.hit_share) == (4, 1, 3, pytest.approx(1 / 3))
+
 
 class TestRecord:
     def test_reads_are_recorded_by_question_and_those_of_the_warm_up_count_none(

@@ -36,9 +36,8 @@ def traffic(*queries: Outcome) -> Traffic:
     for one in queries:
         for reason, number in one.misses.items():
             misses[reason] = misses.get(reason, 0) + number
-    total = {
-        name: sum(getattr(one, name) for one in queries) for name in ("reads", "hits", "stale", "errors")
-    }
+    counts = ("reads", "hits", "stale", "errors", "coalesced", "exports")
+    total = {name: sum(getattr(one, name) for one in queries) for name in counts}
     return Traffic(outcome(**total, misses=misses, query=""), queries, pl.DataFrame())
 
 
@@ -95,6 +94,38 @@ def test_few_hits_are_explained_by_the_reason_of_most_misses(reason: Reason, fou
     assert verdict.finding.startswith("Hit ratio 53.3% of 150 reads in the last hour; most misses")
     assert DAILY in verdict.finding
     assert told in verdict.advice
+
+
+FAILED = "400 of them failed or got a kept answer"
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({"errors": 400}, FAILED),
+        ({"stale": 400}, FAILED),
+        (
+            {"errors": 100, "stale": 295, "misses": {Reason.COLD: 5}},
+            "395 of them failed or got a kept answer",
+        ),
+        ({"errors": 150, "misses": {Reason.COLD: 250}}, "the cache is cold"),
+        ({"coalesced": 300, "misses": {Reason.COLD: 100}}, "Most reads waited for somebody else's"),
+        ({"coalesced": 250, "misses": {Reason.COLD: 400}}, "the cache is cold"),
+    ],
+)
+def test_few_hits_have_the_reason_of_most_of_the_others(told: dict[str, Any], found: str) -> None:
+    [verdict] = [
+        one for one in cache(NOW, state(outcome(500, 100, **told))) if one.finding.startswith("Hit ratio 20")
+    ]
+    assert found in f"{verdict.finding} {verdict.advice}"
+
+
+def test_exports_are_not_judged_by_their_hits() -> None:
+    few = only(cache(NOW, state(outcome(40, 5, exports=33, misses={Reason.COLD: 2}))))
+    assert (few.finding, "So few" in few.advice) == ("Hit ratio 71.4% of 7 reads in the last hour.", True)
+    well = only(cache(NOW, state(outcome(500, 90, exports=400, misses={Reason.COLD: 10}))))
+    assert (well.level, "90.0% of 100 reads" in well.finding) == (Level.GOOD, True)
+    assert only(cache(NOW, state(outcome(30, 0, exports=30)))).finding == "Every level of the cache answers."
 
 
 def test_of_redis_evictions_ask_for_more_maxmemory() -> None:
