@@ -93,8 +93,8 @@ class Data:
         """
         asked = question(query, span, params)
         with (
-            counted(self.statistics, query.name),
-            streamed(self._source, asked, count, cancellation) as stream,
+            counted(self.statistics, query.name) as spent,
+            streamed(self._source, asked, count, cancellation, spent) as stream,
         ):
             yield stream
 

@@ -19,6 +19,10 @@ from dashboard.window import Span
 from tests.reads import Admin, administering, opening, order, refresh, wait_until
 
 NUMBERS = "SELECT n::integer AS n FROM generate_series($1::integer, $2::integer) AS n"
+COUNTED = """
+SELECT source, sum(reads)::int, sum(spent_ms), sum(elapsed_ms) FROM dashboard.read_statistics
+WHERE query = 'explore/orders_behind' GROUP BY 1
+"""
 JANUARY = Span(date(2018, 1, 1), date(2018, 2, 1))
 
 
@@ -109,16 +113,38 @@ class TestStreamedOrders:
         assert later.provenance.version > stream.provenance.version
         assert later.provenance.data_through == date(2018, 1, 3)
 
-    def test_are_counted_as_one_read_of_the_database(
+    def test_are_counted_as_one_read_of_the_database_without_what_their_reader_did_meanwhile(
         self, data: Data, database: Database, admin: Admin
     ) -> None:
         with explore.streamed_orders(data, JANUARY, (), Cancellation()) as stream:
-            assert [*stream.frames]
+            for _ in stream.frames:
+                time.sleep(1)
         data.statistics.flush(database)
-        counted = (
-            "SELECT source, sum(reads)::int FROM dashboard.read_statistics WHERE query = '{}' GROUP BY 1"
-        )
-        assert admin(counted.format("explore/orders_behind")) == [("database", 1)]
+        [(source, reads, spent_ms, elapsed_ms)] = admin(COUNTED)
+        assert (source, reads) == ("database", 1)
+        assert 0 < spent_ms < elapsed_ms - 1_000
+
+    def test_count_as_failed_if_the_database_failed_and_not_if_their_reader_went(
+        self, data: Data, database: Database, admin: Admin
+    ) -> None:
+        with (
+            suppress(StatementCancelled),
+            explore.streamed_orders(data, JANUARY, (), cancellation := Cancellation()) as stream,
+        ):
+            next(stream.frames)
+            cancellation.cancel()
+        with pytest.raises(OSError, match="full"), explore.streamed_orders(data, JANUARY, (), Cancellation()):
+            raise OSError("the disk is full")
+        data.statistics.flush(database)
+        assert admin(COUNTED) == []
+        admin("DROP TABLE dashboard.item_facts CASCADE")
+        with (
+            pytest.raises(DatabaseError),
+            explore.streamed_orders(data, JANUARY, (), Cancellation()) as stream,
+        ):
+            next(stream.frames)
+        data.statistics.flush(database)
+        assert [row[:2] for row in admin(COUNTED)] == [("error", 1)]
 
     def test_are_known_by_their_query_where_postgresql_counts_them(self, data: Data, admin: Admin) -> None:
         with explore.streamed_orders(data, JANUARY, (), Cancellation()) as stream:
