@@ -9,7 +9,7 @@ import polars as pl
 
 from dashboard.catalogue import catalogue
 from dashboard.database import LockTaken, Snapshot
-from dashboard.errors import DatabaseError, StatementTimeout
+from dashboard.errors import DatabaseError, DatabaseUnavailable, StatementTimeout
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -60,7 +60,10 @@ def begin(snapshot: Snapshot) -> datetime:
 
 
 def part(snapshot: Snapshot, reading: Callable[[Snapshot], T]) -> Part[T]:
-    """What is read, or the error that it raises; others go on in the same state, until all took too long."""
+    """What is read, or the error that it raises; others go on in the same state, until all took too long.
+
+    Raises DatabaseUnavailable: nobody is there to be asked for the others.
+    """
     if snapshot.age_seconds > _ALL_SECONDS:
         return Part(None, DatabaseError(_LATE))
     try:
@@ -70,6 +73,8 @@ def part(snapshot: Snapshot, reading: Callable[[Snapshot], T]) -> Part[T]:
         why = DatabaseError(_HELD if isinstance(error, LockTaken) else _SLOW)
         why.__cause__ = error
         return Part(None, why)
+    except DatabaseUnavailable:
+        raise
     except DatabaseError as error:
         return Part(None, error)
 

@@ -70,8 +70,8 @@ class CacheState:
     @property
     def failure(self) -> DatabaseError | None:
         """Why nothing is known of reads, if all of it failed for one reason."""
-        reasons = {one.error for one in (self.traffic, self.recent, self.course, self.what_if)}
-        return reasons.pop() if len(reasons) == 1 else None
+        errors = [one.error for one in (self.traffic, self.recent, self.course, self.what_if)]
+        return errors[0] if len({*map(str, errors)}) == 1 else None
 
     @property
     def below(self) -> Level | None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
+import psycopg
 import pytest
 from pydantic import SecretStr
 
@@ -16,6 +17,7 @@ from dashboard.data import DATABASE, Data
 from dashboard.database import READER_ROLE, Database
 from dashboard.errors import DatabaseUnavailable
 from dashboard.notation import Notation
+from dashboard.parts import begin, part
 from dashboard.settings import Settings
 from dashboard.telemetry import RECORDED_ROWS, prune
 from dashboard.telemetry.recording import MOST_QUESTIONS_A_MINUTE, Recorded, Recording, Seen
@@ -149,6 +151,25 @@ class TestTroubles:
         state = cache_state.read(data)
         assert "lacks a right" in str(state.what_if.error)
         assert state.traffic.get().all.reads == 1
+        assert state.failure is None
+
+    def test_what_all_parts_failed_for_is_one_failure(self, data: Data, database_url: str) -> None:
+        with psycopg.connect(database_url) as holder:
+            holder.execute("LOCK TABLE dashboard.read_statistics, dashboard.recorded_reads")
+            state = cache_state.read(data)
+        assert "Somebody holds what this needs" in str(state.failure)
+
+    def test_a_database_that_goes_meanwhile_is_asked_for_no_more_parts(
+        self, data: Data, admin: Admin
+    ) -> None:
+        with data.database.snapshot() as snapshot:
+            begin(snapshot)
+            admin(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND state = 'idle in transaction'"
+            )
+            with pytest.raises(DatabaseUnavailable):
+                part(snapshot, lambda snapshot: snapshot.frame("SELECT 1 AS one"))
 
 
 class TestTraffic:
