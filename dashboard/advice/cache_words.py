@@ -32,8 +32,8 @@ def cache_level(now: Now, level: CacheLevel) -> dict[str, str]:
 
 
 def cache_level_state(level: CacheLevel) -> tuple[str, Level]:
-    """In a word, and how bad it is: whether the circuit breaker lets reads through."""
-    return ("answers", Level.GOOD) if level.stats.is_available else ("left alone after a fault", Level.BAD)
+    """In a word, and how bad it is: whether it answers looks, and the circuit breaker lets reads through."""
+    return ("answers", Level.GOOD) if level.stats.is_available else ("does not answer", Level.BAD)
 
 
 def cache_seen(now: Now, level: CacheLevel) -> str:

@@ -61,6 +61,9 @@ INSERT OR IGNORE INTO Tallies VALUES ('since', CAST(strftime('%s') AS INTEGER));
 COMMIT;
 """
 _ADD = "INSERT INTO Tallies VALUES (?, ?) ON CONFLICT (what) DO UPDATE SET number = number + excluded.number"
+# diskcache keeps sums of its own, which a stranger may have written and no reader looks at.
+_ENTRIES = "SELECT count(*) FROM Cache"
+_SIZE = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 _USED_PAGES = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"
 
 
@@ -150,7 +153,8 @@ class DiskStore:
 
     def usage(self) -> Usage:
         cache = self._cache()
-        return Usage(len(cache), cache.volume(), self._max_bytes)
+        [(entries,)] = cache._con.execute(_ENTRIES)
+        return Usage(entries, _size_bytes(cache), self._max_bytes)
 
     def inspect(self, budget_seconds: float) -> Inspection:
         cache = self._cache()
@@ -233,7 +237,7 @@ class DiskStore:
             "Disk",
             version=f"SQLite {sqlite3.sqlite_version}",
             policy="least recently used",
-            size_bytes=cache.volume(),
+            size_bytes=_size_bytes(cache),
             max_bytes=self._max_bytes,
             evicted=told["evicted"],
             expired=told["expired"],
@@ -271,6 +275,11 @@ def _full_disk_told(cache: diskcache.Cache) -> Iterator[None]:
             raise
         cache.close()
         raise StoreFull("The disk is full.") from error
+
+
+def _size_bytes(cache: diskcache.Cache) -> int:
+    [(size_bytes,)] = cache._con.execute(_SIZE)
+    return int(size_bytes)
 
 
 def _select(cache: diskcache.Cache, names: Sequence[str]) -> dict[str, bytes]:

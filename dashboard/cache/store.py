@@ -174,7 +174,10 @@ class StoreCache:
             self._attempt(lambda: self._store.release(mine, locks.token), otherwise=None)
 
     def stats(self) -> Stats:
-        usage = self._attempt(self._store.usage, otherwise=None, is_readers=False)
+        nothing: tuple[bool, Usage | None] = (False, None)
+        is_available, usage = self._attempt(
+            lambda: (True, self._store.usage()), otherwise=nothing, is_readers=False
+        )
         with self._counting:
             return Stats(
                 backend=self.name,
@@ -182,7 +185,7 @@ class StoreCache:
                 misses=dict(self._counts.misses),
                 stored=self._counts.stored,
                 faults=dict(self._counts.faults),
-                is_available=not self._breaker.is_open,
+                is_available=is_available,
                 last_fault=self._last_fault,
                 pace=self._meter.pace(),
                 **(usage._asdict() if usage else {}),
@@ -237,7 +240,10 @@ class StoreCache:
         return one.ttl_seconds + self._keep_stale_seconds - one.age_seconds(now)
 
     def _attempt(self, operation: Callable[[], T], otherwise: T, *, is_readers: bool = True) -> T:
-        """The one place where faults end. A stranger's bytes can make a driver raise nearly anything."""
+        """The one place where faults end. A stranger's bytes can make a driver raise nearly anything.
+
+        What is no reader's may close the breaker, and does not open it.
+        """
         if not self._breaker.allows():
             return otherwise
         started = time.perf_counter()
@@ -247,7 +253,7 @@ class StoreCache:
             self._count_fault(error)
             return otherwise
         except Exception as error:
-            self._fail(error)
+            (self._fail if is_readers else self._count_fault)(error)
             return otherwise
         finally:
             if is_readers:

@@ -1,11 +1,14 @@
 """What backends tell operators of what they hold, each of them, and what they leave out if they may not tell."""
 
+import signal
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from dashboard.cache import Backend, disk, key
+from tests import servers
 from tests.answers import hit, miss, store
 from tests.contract.conftest import Opener
 from tests.servers import Server, free_port
@@ -140,6 +143,19 @@ def test_one_that_is_not_there_tells_nothing_and_shuts_no_reader_out(open_store:
     stats = cache.stats()
     assert stats.last_fault is not None
     assert "refused" in stats.last_fault.problem
-    assert not stats.is_available  # it was asked, as a reader asks
-    assert cache.inspect(PLENTY_SECONDS) is None
-    assert cache.stats().faults == {"ConnectionError": 2}
+    assert not stats.is_available
+    miss(cache, key("tag"))
+    assert cache.stats().faults == {"ConnectionError": 3}  # the reader asked, too
+
+
+def test_a_look_that_comes_too_soon_costs_readers_nothing(
+    open_store: Opener, tmp_path: Path, tag: str
+) -> None:
+    with servers.single(tmp_path / "valkey") as server:
+        cache = open_store(redis_url=f"redis://127.0.0.1:{server.port}", redis_retry_seconds=PLENTY_SECONDS)
+        store(cache, key(tag), SMALL)
+        server.signal(signal.SIGSTOP)
+        assert not cache.stats().is_available
+        server.signal(signal.SIGCONT)
+        hit(cache, key(tag))
+        assert cache.stats().is_available
