@@ -39,6 +39,7 @@ class Pulse:
         self._process = psutil.Process()
         self._born_at: float = time.monotonic() - (time.time() - self._process.create_time())
         self._at, self._cpu_seconds = time.monotonic(), self._spent()
+        self._before = self._at, self._cpu_seconds  # the last measurement before this minute
         self._course: deque[tuple[int, int, float]] = deque(maxlen=COURSE_MINUTES)
 
     def age_seconds(self) -> float:
@@ -48,7 +49,9 @@ class Pulse:
     def measure(self) -> Vitals:
         """As it is now. The share of the processor is that since the last time."""
         now, spent = time.monotonic(), self._spent()
-        share = (spent - self._cpu_seconds) / max(now - self._at, 0.001)
+        last = self._at, self._cpu_seconds
+        if now // 60 > self._at // 60:
+            self._before = last
         self._at, self._cpu_seconds = now, spent
         memory_bytes, available_bytes = machine_memory()
         with self._process.oneshot():
@@ -57,20 +60,23 @@ class Pulse:
                 memory_bytes=memory_bytes,
                 available_bytes=available_bytes,
                 cpu_seconds=spent,
-                cpu_share=share,
+                cpu_share=self._share_since(*last),
                 threads=self._process.num_threads(),
             )
-        self._remember(int(now // 60), vitals)
+        self._remember(int(now // 60), vitals.resident_bytes, self._share_since(*self._before))
         return vitals
 
     def course(self) -> list[dict[str, float]]:
-        """One measurement a minute, the oldest first."""
+        """Of each minute its last memory, and its share of the processor, the oldest first."""
         return [{"resident_bytes": size, "cpu_share": round(share, 4)} for _, size, share in self._course]
 
-    def _remember(self, minute: int, vitals: Vitals) -> None:
+    def _share_since(self, at: float, cpu_seconds: float) -> float:
+        return (self._cpu_seconds - cpu_seconds) / max(self._at - at, 0.001)
+
+    def _remember(self, minute: int, resident_bytes: int, cpu_share: float) -> None:
         if self._course and self._course[-1][0] == minute:
             self._course.pop()
-        self._course.append((minute, vitals.resident_bytes, vitals.cpu_share))
+        self._course.append((minute, resident_bytes, cpu_share))
 
     def _spent(self) -> float:
         times = self._process.cpu_times()

@@ -43,6 +43,19 @@ def test_without_a_container_it_is_the_machine_that_counts(tmp_path: Path) -> No
     assert machine_memory(tmp_path)[0] == psutil.virtual_memory().total
 
 
+def test_the_course_has_the_share_of_each_whole_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulse, now, spent = Pulse(), [6_000.0], [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr(pulse, "_spent", lambda: spent[0])
+    pulse.measure()
+    for seconds in (0, 0, 0, 15, 0, 15):  # of each 20
+        now[0] += 20
+        spent[0] += seconds
+        last = pulse.measure()
+    assert last.cpu_share == 0.75
+    assert [one["cpu_share"] for one in pulse.course()[1:]] == [0.25, 0.75]
+
+
 def test_the_course_has_a_measurement_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     pulse, now = Pulse(), [6_000.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
