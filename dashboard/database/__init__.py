@@ -36,6 +36,8 @@ READER_ROLE = "daybook_reader"
 
 _QUICK_READS = 4  # at a time, beside the statements of readers: of versions, and whether the database answers
 
+_WRITES = 11  # at a time, of whose connections one is kept
+
 # Before anything that looks into catalogs, which somebody may hold.
 _BOUND = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', '2s', true)"
 
@@ -107,6 +109,7 @@ class Database:
         self._writers = sa.create_engine(
             self._url,
             pool_size=1,
+            max_overflow=_WRITES - 1,
             pool_pre_ping=True,
             use_native_hstore=False,  # it would look for that type first, for as long as it takes
             connect_args=self._common | {"application_name": "daybook"},
@@ -234,9 +237,10 @@ class Database:
 
     def pools(self) -> tuple[Pool, ...]:
         """What of this process's places and connections is in use at the moment."""
+        of_engines = (("reading", self._readers.pool, 0), ("writing", self._writers.pool, _WRITES - 1))
         connections = (
-            Pool(f"{name} connections", pool.checkedout(), pool.size())
-            for name, pool in (("reading", self._readers.pool), ("writing", self._writers.pool))
+            Pool(f"{name} connections", pool.checkedout(), pool.size() + overflow)
+            for name, pool, overflow in of_engines
             if isinstance(pool, sa.QueuePool)
         )
         return (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """``in_use`` of ``size`` are taken, and ``waiting`` callers stand in line. ``size`` are kept, open or not."""
+    """``in_use`` of ``size`` are taken, and ``waiting`` callers stand in line: for places, not for connections."""
 
     name: str
     in_use: int

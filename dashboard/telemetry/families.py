@@ -112,8 +112,13 @@ _ALL = (
     Metric(
         f"{PREFIX}pool_in_use", "gauge", ("pool",), "Places and connections of the database that are taken."
     ),
-    Metric(f"{PREFIX}pool_size", "gauge", ("pool",), "Places and connections that are kept."),
-    Metric(f"{PREFIX}pool_waiting", "gauge", ("pool",), "Callers that wait for one."),
+    Metric(f"{PREFIX}pool_size", "gauge", ("pool",), "Places and connections that there may be."),
+    Metric(
+        f"{PREFIX}pool_waiting",
+        "gauge",
+        ("pool",),
+        "Callers that wait for a place; who waits for a connection is not counted.",
+    ),
     Metric(
         f"{PREFIX}job_duration_seconds",
         "histogram",

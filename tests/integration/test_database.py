@@ -374,6 +374,13 @@ class TestWriter:
             copy_garbage()
         assert one(database, self.COUNT) == 0
 
+    def test_takes_one_of_the_connections_that_there_may_be(self, shared: Database) -> None:
+        with contextlib.ExitStack() as stack:
+            for _ in range(3):
+                stack.enter_context(shared.writer())
+            [pool] = [pool for pool in shared.pools() if pool.name == "writing connections"]
+        assert pool.in_use == 3 < pool.size
+
 
 class TestLostConnection:
     """The server ends the connection, as it does when it is restarted."""

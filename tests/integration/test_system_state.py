@@ -70,7 +70,7 @@ class TestHeartbeat:
         assert process.reruns["/sales",].seconds == 0.3
         pools = {pool.name: pool for pool in process.pools}
         assert pools["statements"].size == 6
-        assert pools["writing connections"].size == 1
+        assert pools["writing connections"].size == 11
 
     def test_it_goes_on_after_the_database_was_away(
         self, database: Database, database_url: str, server: str, caplog: pytest.LogCaptureFixture
