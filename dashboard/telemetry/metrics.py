@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from dashboard.cache import Backend, Stats
+from dashboard.catalogue import catalogue
 from dashboard.database import Database
 from dashboard.errors import ServerError
 from dashboard.telemetry.families import METRICS, PREFIX
@@ -26,6 +27,16 @@ from dashboard.telemetry.vitals import Pulse
 
 STATS_SECONDS = 10.0
 """Asking the cache what it holds may take a round trip: that often, however many scrape."""
+
+# What has not failed has failed 0 times: Prometheus sees no rise in a series that begins with its first failure.
+# https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics
+_ERROR = "error"  # the source of a read that failed
+_FAILED_STATUS = "500"
+_FAULTS = {
+    "redis": ("ConnectionError", "TimeoutError", "StoreFull"),
+    "disk": ("OperationalError", "Timeout", "StoreFull"),
+}
+"""Of a level, those that are to be expected."""
 
 Rows = Sequence[tuple[Labels, float]]
 
@@ -106,7 +117,9 @@ class _Process(Collector):
         by_status = requests.totals()
         bounds = requests.bounds_seconds
         yield _histogram("api_request_duration_seconds", _without_last(by_status), bounds)
-        yield _counter("api_requests_total", [(labels, one.count) for labels, one in by_status.items()])
+        never = {(*labels[:-1], _FAILED_STATUS): 0 for labels in by_status}
+        counts = never | {labels: one.count for labels, one in by_status.items()}
+        yield _counter("api_requests_total", [*counts.items()])
         reruns = traffic.reruns
         yield _histogram(f"{PREFIX}rerun_duration_seconds", reruns.totals(), reruns.bounds_seconds)
         for name, timings in (("job", traffic.jobs), ("refresh", traffic.refreshes)):
@@ -130,7 +143,9 @@ class _Process(Collector):
 
     def _read_metrics(self) -> Iterator[Family]:
         totals = self._statistics.totals()
-        reads: dict[Labels, float] = {}
+        known = {name for name in catalogue().queries if not name.startswith("ops/")}
+        queries = known.union(query for query, *_ in totals)
+        reads: dict[Labels, float] = {(query, _ERROR, ""): 0 for query in sorted(queries)}
         by_query: dict[str, dict[Labels, float]] = {
             name: {} for name in ("coalesced", "size_bytes", "spent_ms", "saved_ms")
         }
@@ -158,7 +173,11 @@ class _Process(Collector):
         misses = [((one.backend, str(why)), n) for one in levels for why, n in one.misses.items()]
         yield _counter(f"{PREFIX}cache_misses_total", misses)
         yield _counter(f"{PREFIX}cache_stored_total", [((one.backend,), one.stored) for one in levels])
-        faults = [((one.backend, fault), n) for one in levels for fault, n in one.faults.items()]
+        faults = [
+            ((one.backend, fault), n)
+            for one in levels
+            for fault, n in (dict.fromkeys(_FAULTS.get(one.backend, ()), 0) | dict(one.faults)).items()
+        ]
         yield _counter(f"{PREFIX}cache_faults_total", faults)
         yield _gauge(
             f"{PREFIX}cache_available", [((one.backend,), float(one.is_available)) for one in levels]
@@ -195,10 +214,7 @@ def _without_last(timings: Mapping[Labels, Timing]) -> dict[Labels, Timing]:
 
 
 def _with_both_outcomes(timings: Mapping[Labels, Timing], buckets: int) -> dict[Labels, Timing]:
-    """What never failed has failed 0 times: Prometheus sees no rise in a series that begins with its first failure.
-
-    https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics
-    """
+    """What never failed has failed 0 times."""
     never = Timing(0, 0.0, (0,) * buckets)
     both = {(*labels[:-1], outcome): never for labels in timings for outcome in (DONE, FAILED)}
     return both | dict(timings)

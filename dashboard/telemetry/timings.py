@@ -19,6 +19,8 @@ MOST_SERIES = 500
 
 KEPT_MINUTES = 60
 OTHER = "other"
+ENDINGS = ("status", "outcome")
+"""Labels that what is counted as ``other`` keeps: what failed is seen all the same."""
 
 Labels: TypeAlias = tuple[str, ...]
 
@@ -102,9 +104,10 @@ class Timings:
         self._current = _Minute(minute)
 
     def _entered(self, labels: Labels) -> _Sums:
-        is_known = labels in self._ended
-        if not is_known and len(self._ended) + len(self._current.sums) >= MOST_SERIES:
-            labels = (OTHER,) * len(self.names)
+        known = self._ended.keys() | self._current.sums.keys()
+        if labels not in known and len(known) >= MOST_SERIES:
+            named = zip(self.names, labels, strict=True)
+            labels = tuple(label if name in ENDINGS else OTHER for name, label in named)
         return self._current.sums.setdefault(labels, self._empty())
 
     def _empty(self) -> _Sums:

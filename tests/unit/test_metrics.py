@@ -10,8 +10,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from dashboard.cache import key
-from dashboard.cache.memory import MemoryCache
+from dashboard.cache import key, open_levels
 from dashboard.database import Database
 from dashboard.settings import ROOT, Settings
 from dashboard.telemetry import Statistics, Traffic
@@ -30,6 +29,7 @@ def traffic() -> Traffic:
     traffic = Traffic()
     traffic.requests.record(("/sales", "GET", "200"), 0.02)
     traffic.requests.record(("/sales", "GET", "500"), 3.0)
+    traffic.requests.record(("/explore", "GET", "200"), 0.02)
     traffic.reruns.record(("/sales",), 0.2)
     traffic.jobs.record(("refresh", "done"), 0.2)
     traffic.refreshes.record(("daily_sales_metrics", "failed"), 0.2)
@@ -39,12 +39,12 @@ def traffic() -> Traffic:
 
 @pytest.fixture
 def metrics(traffic: Traffic, settings: Settings) -> Iterator[Metrics]:
-    statistics, memory = Statistics(), MemoryCache(1_000_000, 60)
+    statistics, (memory, below) = Statistics(), open_levels(settings)
     statistics.record("business/x", "memory", elapsed_ms=0.03, size_bytes=100, saved_ms=20)
     statistics.record("business/x", "database", "cold", elapsed_ms=40, spent_ms=20, is_coalesced=True)
     memory.get_many([key("business/x").at(1)])
-    with closing(Database("postgresql://nobody@127.0.0.1:1/none", settings)) as database:
-        yield Metrics(statistics, [memory], database, traffic)
+    with closing(below), closing(Database("postgresql://nobody@127.0.0.1:1/none", settings)) as database:
+        yield Metrics(statistics, [memory, below], database, traffic)
 
 
 def told(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -66,10 +66,7 @@ def test_every_metric_is_told_as_it_is_declared(metrics: Metrics) -> None:
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         found[name] = (family.type, labels)
     declared = {one.name: (one.kind, set(one.labels)) for one in METRICS.values()}
-    of_faults = {"daybook_cache_faults_total"}  # there was none
-    assert {name: one for name, one in found.items() if name not in {*STANDARD, *of_faults}} == {
-        name: one for name, one in declared.items() if name not in of_faults
-    }
+    assert {name: one for name, one in found.items() if name not in STANDARD} == declared
     assert set(found) == {*declared, *STANDARD}
 
 
@@ -109,6 +106,11 @@ def test_what_never_failed_has_failed_0_times(metrics: Metrics) -> None:
     assert values["daybook_job_duration_seconds_count", ("done", "refresh")] == 1
     assert values["daybook_job_duration_seconds_count", ("failed", "refresh")] == 0
     assert values["daybook_refresh_duration_seconds_count", ("done", "daily_sales_metrics")] == 0
+    assert values["api_requests_total", ("/sales", "GET", "500")] == 1
+    assert values["api_requests_total", ("/explore", "GET", "500")] == 0
+    for query in ("business/x", "business/daily_sales"):  # one that was read, and one that is in a file
+        assert values["daybook_reads_total", (query, "", "error")] == 0
+    assert values["daybook_cache_faults_total", ("Timeout", "disk")] == 0
 
 
 def test_reads_count_from_the_start_also_over_minutes() -> None:

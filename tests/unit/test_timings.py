@@ -67,6 +67,25 @@ def test_the_number_of_series_is_bounded_also_over_minutes(timings: Timings, clo
     assert sum(told.values()) == MOST_SERIES + 50
 
 
+def test_known_labels_count_once_also_in_the_next_minute(timings: Timings, clock: Clock) -> None:
+    for _ in range(2):
+        clock.minutes += 1
+        for number in range(MOST_SERIES - 1):
+            timings.record((f"/{number}",), 1)
+    timings.record(("/new",), 1)
+    assert counts(timings.totals())["/new"] == 1
+
+
+def test_how_requests_ended_is_known_also_of_those_that_are_too_many() -> None:
+    requests = Traffic().requests
+    for number in range(MOST_SERIES):
+        requests.record((f"/{number}", "GET", "200"), 1)
+    for number, status in enumerate(("200", "200", "503")):
+        requests.record((f"/more/{number}", "GET", status), 1)
+    told = {labels[-1]: one.count for labels, one in requests.totals().items() if labels[0] == "other"}
+    assert told == {"200": 2, "503": 1}
+
+
 def test_no_count_of_any_thread_is_lost(timings: Timings) -> None:
     def record() -> None:
         for _ in range(1_000):
