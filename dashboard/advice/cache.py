@@ -152,7 +152,7 @@ def _troubled(now: Now, traffic: Traffic, past: str) -> Iterator[Verdict]:
         yield Verdict(
             Level.WARNING,
             f"{now.counted(every.errors, 'read')} failed in the {past}, most of them of {worst.query}.",
-            "Errors are never cached. The log says why they failed.",
+            "Errors are never cached. The Slow queries page has what PostgreSQL answered, or that it did not.",
         )
 
 

@@ -198,6 +198,7 @@ def test_the_worst_comes_first() -> None:
         "2 reads got a kept answer",
         "3 reads failed",
     ]
+    assert "The Slow queries page has" in found[-1].advice
 
 
 @pytest.mark.parametrize(
