@@ -104,8 +104,9 @@ class Timings:
         self._current = _Minute(minute)
 
     def _entered(self, labels: Labels) -> _Sums:
-        known = self._ended.keys() | self._current.sums.keys()
-        if labels not in known and len(known) >= MOST_SERIES:
+        ended, current = self._ended, self._current.sums
+        is_known = labels in ended or labels in current
+        if not is_known and len(ended.keys() | current.keys()) >= MOST_SERIES:
             named = zip(self.names, labels, strict=True)
             labels = tuple(label if name in ENDINGS else OTHER for name, label in named)
         return self._current.sums.setdefault(labels, self._empty())
