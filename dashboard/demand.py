@@ -77,7 +77,7 @@ class Demand:
             taken = [(one, one.reads) for one in list(self._of_digest.values()) if one.reads > one.written]
             if taken:
                 rows = [one.row | {"day": str(self._day), "reads": reads} for one, reads in taken]
-                with database.writer() as writer:
+                with database.quick_writer() as writer:
                     writer.execute(_WRITE, {"rows": json.dumps(rows)})
             for one, reads in taken:
                 one.written = reads

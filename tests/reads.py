@@ -192,6 +192,8 @@ class Unconfirmed:
             yield writer
         raise DatabaseUnavailable("broken")
 
+    quick_writer = writer
+
 
 class Work(NamedTuple):
     """What PostgreSQL did for readers: how often it ran a statement, the rows of all runs, and snapshots."""

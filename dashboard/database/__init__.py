@@ -41,6 +41,9 @@ _WRITES = 11  # at a time, of whose connections one is kept
 # Before anything that looks into catalogs, which somebody may hold.
 _BOUND = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', '2s', true)"
 
+# For what can as well be done later.
+_QUICKLY = "SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '2s', true)"
+
 # A reader's session takes the role if it may and if the role can read here, and is read only and bounded in
 # time either way. Before PostgreSQL 16 every member of a role could take it.
 _BECOME_READER = f"""
@@ -191,6 +194,16 @@ class Database:
             self._stopped_by(cancellation or Cancellation(), connection),
         ):
             yield self.writing(connection)
+
+    @contextmanager
+    def quick_writer(self) -> Iterator[Writer]:
+        """The same for what can be done later: a statement may take 5 s, and wait 2 s for a lock.
+
+        Raises StatementTimeout and LockTaken.
+        """
+        with self.writer() as writer:
+            writer.execute(_QUICKLY)
+            yield writer
 
     @staticmethod
     def writing(connection: sa.Connection) -> Writer:

@@ -25,6 +25,8 @@ DEMAND_FLUSH_SECONDS = 60.0  # its rows are a day's, and written whole each time
 # PostgreSQL's log.
 REFUSED_RETRY_SECONDS = 600.0
 
+# Without a bound in time: after a long while there may be much to delete.
+_PATIENCE = "SET LOCAL lock_timeout = '2s'"
 _PRUNE = """
 DELETE FROM dashboard.read_statistics WHERE minute < now() - %(days)s * interval '1 day'
 """
@@ -46,7 +48,7 @@ def flushing(statistics: Statistics, database: Database, settings: Settings) -> 
         stop.set()
         thread.join(settings.connect_timeout_seconds)
         if thread.is_alive():
-            log.warning("the last statistics of reads are not written: PostgreSQL does not answer")
+            log.warning("the last statistics of reads are not waited for any longer, and may be lost")
 
 
 class _Flusher:
@@ -120,5 +122,6 @@ class _Chore:
 def prune(database: Database) -> int:
     """Delete the statistics of minutes more than ``RETENTION_DAYS`` ago, and what else is kept of reads too long."""
     with database.writer() as writer:
+        writer.execute(_PATIENCE)
         minutes = writer.execute(_PRUNE, {"days": RETENTION_DAYS})
         return minutes + prune_demand(writer) + prune_recorded(writer) + statements.prune(writer)

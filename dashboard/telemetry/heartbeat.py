@@ -28,7 +28,6 @@ Kind: TypeAlias = Literal["server", "worker"]
 RETENTION_HOURS = 24
 """A process that was killed leaves its row behind; one that ends in order takes it along."""
 
-_QUICKLY = "SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '2s', true)"
 _COLUMNS = (
     *("process", "kind", "host", "pid", "version", "resident_bytes", "memory_bytes", "available_bytes"),
     *(
@@ -86,14 +85,12 @@ class Heart:
             "requests": _listed(self._traffic.requests.names, self._traffic.requests.last_hour()),
             "reruns": _listed(self._traffic.reruns.names, self._traffic.reruns.last_hour()),
         }
-        with self._database.writer() as writer:
-            writer.execute(_QUICKLY)
+        with self._database.quick_writer() as writer:
             writer.execute(_WRITE, {"row": json.dumps(row), "age_seconds": self._pulse.age_seconds()})
 
     def end(self) -> None:
         """Take the row along. Raises DatabaseError."""
-        with self._database.writer() as writer:
-            writer.execute(_QUICKLY)
+        with self._database.quick_writer() as writer:
             writer.execute(_END, {"process": self._process})
 
     def look(self) -> None:

@@ -175,7 +175,7 @@ class Statistics:
         unwritten = self._unwritten(minute)
         if unwritten:
             rows = json.dumps([row for _, row in unwritten])
-            with database.writer() as writer:
+            with database.quick_writer() as writer:
                 writer.execute(_WRITE, {"rows": rows})
         with self._entering:
             for sums, row in unwritten:

@@ -138,7 +138,7 @@ class Recording:
             taken = [*self._minutes.get(minute, {}).values()]
         if taken:
             rows = json.dumps([self._row(minute, reads) for reads in taken])
-            with database.writer() as writer:
+            with database.quick_writer() as writer:
                 writer.execute(_WRITE, {"rows": rows})
         with self._adding:
             self._minutes.pop(minute, None)

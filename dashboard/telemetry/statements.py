@@ -192,7 +192,7 @@ class StatementLog:
         with self._flushing:
             rows = list(self._queue)
             if rows:
-                with database.writer() as writer:
+                with database.quick_writer() as writer:
                     writer.execute(_WRITE, {"rows": json.dumps(rows)})
                 with self._counting:
                     for _ in rows:

@@ -57,7 +57,7 @@ class Table:
         self.meanwhile: Callable[[], None] = lambda: None
 
     @contextmanager
-    def writer(self) -> Iterator["Table"]:
+    def quick_writer(self) -> Iterator["Table"]:
         if self.trouble:
             raise self.trouble
         yield self

@@ -45,8 +45,10 @@ class Table:
             raise self.trouble
         yield self
 
-    def execute(self, _: str, params: Mapping[str, Any]) -> int:
-        if "rows" not in params:
+    quick_writer = writer
+
+    def execute(self, _: str, params: Mapping[str, Any] | None = None) -> int:
+        if not params or "rows" not in params:
             return 0
         rows = json.loads(params["rows"])
         self.meanwhile()
