@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from dashboard.database import Database
 from dashboard.demand import prune as prune_demand
-from dashboard.errors import DatabaseUnavailable, StatementTimeout
+from dashboard.errors import DatabaseError, DatabaseUnavailable, MissingRights
 from dashboard.settings import Settings
 from dashboard.telemetry import statements
 from dashboard.telemetry.reads import Statistics
@@ -21,9 +21,9 @@ RETENTION_DAYS = 30
 PRUNE_SECONDS = 3_600.0
 DEMAND_FLUSH_SECONDS = 60.0  # its rows are a day's, and written whole each time
 
-# A refusal, such as a missing right, is put right by a person if at all; each attempt is an error in
-# PostgreSQL's log.
-REFUSED_RETRY_SECONDS = 600.0
+# A missing right is put right by a person if at all, while a lock or a full disk may pass; each attempt is an error
+# in PostgreSQL's log.
+REFUSED_RETRY_SECONDS, FAILED_RETRY_SECONDS = 600.0, 10.0
 
 # Without a bound in time: after a long while there may be much to delete.
 _PATIENCE = "SET LOCAL lock_timeout = '2s'"
@@ -106,17 +106,18 @@ class _Chore:
             rows = self._do()
         if isinstance(self._trouble.error, DatabaseUnavailable):
             raise self._trouble.error
-        self.due_at = time.monotonic() + self._pause_seconds()
+        self.due_at = time.monotonic() + max(self._every_seconds, _retry_seconds(self._trouble.error))
         return rows
 
-    def _pause_seconds(self) -> float:
-        match self._trouble.error:
-            case None:
-                return self._every_seconds
-            case StatementTimeout():
-                return 0.0
-            case _:
-                return REFUSED_RETRY_SECONDS
+
+def _retry_seconds(error: Exception | None) -> float:
+    match error:
+        case None:
+            return 0.0
+        case DatabaseError() if not isinstance(error, MissingRights):
+            return FAILED_RETRY_SECONDS
+        case _:
+            return REFUSED_RETRY_SECONDS
 
 
 def prune(database: Database) -> int:

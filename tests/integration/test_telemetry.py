@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from importlib import import_module
 
 import polars as pl
 import psycopg
@@ -267,6 +268,30 @@ class TestFlushing:
             lambda: admin(ages) == [(0,), (RETENTION_DAYS - 1,)],
             "the new one is written, and the old one gone",
         )
+
+    def test_a_standby_that_becomes_the_primary_is_written_to_soon(
+        self,
+        database: Database,
+        database_url: str,
+        server: str,
+        statistics: Statistics,
+        often: Settings,
+        admin: Admin,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr(import_module("dashboard.telemetry.flushing"), "FAILED_RETRY_SECONDS", 0.1)
+        name = sa.make_url(database_url).database
+        admin(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        with flushing(statistics, database, often):
+            statistics.record(DAILY, "memory", elapsed_ms=1)
+            wait_until(lambda: "in a read-only transaction" in caplog.text, "it is refused")
+            admin(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+            with down(server, database_url):
+                pass
+            with psycopg.connect(database_url, autocommit=True) as connection:
+                count = "SELECT sum(reads) FROM dashboard.read_statistics"
+                wait_until(lambda: connection.execute(count).fetchone() == (1,), "it is written")
 
     def test_a_user_who_may_not_write_is_told_once_and_can_read(
         self,
