@@ -7,7 +7,6 @@ from dashboard.database import Database
 from dashboard.database_state import prune_sizes
 from dashboard.job_tables import FIND_TABLES
 from dashboard.settings import Settings
-from dashboard.telemetry import heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +40,5 @@ def delete_old(database: Database, settings: Settings) -> None:
         old_reports = reports.delete_old(writer, settings.keep_reports_days)
         statements.prune(writer)
         prune_sizes(writer, settings.keep_relation_sizes_days)
-        heartbeat.prune(writer)
     telemetry.prune(database)
     log.info("deleted %d old jobs, %d old refreshes and %d old reports", jobs, refreshes, old_reports)

@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
-from dashboard.database import Database
+from dashboard.database import Database, Writer
 from dashboard.demand import prune as prune_demand
 from dashboard.errors import DatabaseError, DatabaseUnavailable, MissingRights
 from dashboard.settings import Settings
-from dashboard.telemetry import statements
+from dashboard.telemetry import heartbeat, statements
 from dashboard.telemetry.reads import Statistics
 from dashboard.telemetry.recording import prune_recorded
 from dashboard.trouble import Trouble
@@ -72,7 +73,10 @@ class _Flusher:
             ),
             _Chore("slow statements can't be written", lambda: statistics.statements.flush(database)),
         )
-        self._pruning = _Chore("old statistics can't be deleted", lambda: prune(database), PRUNE_SECONDS)
+        self._pruning = tuple(
+            _Chore("old statistics can't be deleted", partial(_prune, database, what), PRUNE_SECONDS)
+            for what in _OLD
+        )
 
     def run(self) -> None:
         while not self._stop.wait(self._flush_seconds):
@@ -82,10 +86,12 @@ class _Flusher:
         self._round()
 
     def _round(self) -> None:
-        """All that is due. A database that is away for one thing is away for the others too."""
+        """All that is due; the end waits for no deletion. A database that is away for one thing is away for all."""
         with suppress(DatabaseUnavailable):
             if sum([chore.attempt() for chore in self._writing]):
-                self._pruning.attempt()
+                for chore in self._pruning:
+                    if not self._stop.is_set():
+                        chore.attempt()
 
 
 class _Chore:
@@ -121,8 +127,18 @@ def _retry_seconds(error: Exception | None) -> float:
 
 
 def prune(database: Database) -> int:
-    """Delete the statistics of minutes more than ``RETENTION_DAYS`` ago, and what else is kept of reads too long."""
+    """Delete what was kept too long of reads, statements and processes; the number of rows. Raises DatabaseError."""
+    return sum(_prune(database, what) for what in _OLD)
+
+
+def _prune(database: Database, what: Callable[[Writer], int]) -> int:
     with database.writer() as writer:
         writer.execute(_PATIENCE)
-        minutes = writer.execute(_PRUNE, {"days": RETENTION_DAYS})
-        return minutes + prune_demand(writer) + prune_recorded(writer) + statements.prune(writer)
+        return what(writer)
+
+
+def _prune_minutes(writer: Writer) -> int:
+    return writer.execute(_PRUNE, {"days": RETENTION_DAYS})
+
+
+_OLD = (_prune_minutes, prune_demand, prune_recorded, statements.prune, heartbeat.prune)

@@ -124,7 +124,7 @@ def beating(
     stop = threading.Event()
     heart = Heart(kind, process, database, traffic)
     thread = threading.Thread(
-        target=_run, args=(heart, database, settings.heartbeat_seconds, stop), name="heartbeat", daemon=True
+        target=_run, args=(heart, settings.heartbeat_seconds, stop), name="heartbeat", daemon=True
     )
     thread.start()
     try:
@@ -134,20 +134,16 @@ def beating(
         thread.join(settings.connect_timeout_seconds)
 
 
-def _run(heart: Heart, database: Database, every_seconds: float, stop: threading.Event) -> None:
+def _run(heart: Heart, every_seconds: float, stop: threading.Event) -> None:
     giving, looking = (
         Trouble(log, "no sign of life can be given"),
         Trouble(log, "metrics tell nothing of the database"),
     )
-    is_pruned, wait_seconds = False, 0.0
+    wait_seconds = 0.0
     while not stop.wait(wait_seconds):
         began = time.monotonic()
         with giving.told():
             heart.beat()
-            if not is_pruned:
-                with database.writer() as writer:
-                    prune(writer)
-                is_pruned = True
         if not giving.error:
             with looking.told():
                 heart.look()

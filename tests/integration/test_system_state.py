@@ -135,6 +135,22 @@ def test_it_is_heard_of_though_figures_are_locked(
         wait_until(lambda: told(database).heard_at > before, "it is heard of again")
 
 
+def test_it_is_heard_of_though_what_is_left_of_one_that_was_killed_is_held(
+    database: Database, often: Settings, traffic: Traffic, admin: Admin, database_url: str
+) -> None:
+    with beating("server", "this", database, often, traffic):
+        wait_until(lambda: bool(admin(HEARD)), "this process is heard of")
+        left_behind(admin, hours=25)
+    with psycopg.connect(database_url) as other:
+        other.execute("SELECT FROM dashboard.processes FOR UPDATE")
+        anew = Traffic()
+        with beating("server", "anew", database, often, anew):
+            wait_until(lambda: bool(anew.figures), "figures are read")
+            heard_at = "SELECT heard_at FROM dashboard.processes WHERE process = 'anew'"
+            before = admin(heard_at)
+            wait_until(lambda: admin(heard_at) > before, "it is heard of again")
+
+
 def test_the_living_are_seen_among_many_that_were_killed(
     database: Database, often: Settings, traffic: Traffic, admin: Admin
 ) -> None:
@@ -150,6 +166,15 @@ def test_the_living_are_seen_among_many_that_were_killed(
         alive, lost, replaced = system_state.roll(state.processes.get(), state.now)
         assert [one.process for one in alive] == ["this"]
         assert len(lost) + len(replaced) == 199
+
+
+def left_behind(admin: Admin, hours: int) -> None:
+    """A process like this one was killed so long ago."""
+    admin(
+        f"INSERT INTO dashboard.processes SELECT (jsonb_populate_record(one, jsonb_build_object('process', "
+        f"'{hours}', 'heard_at', now() - interval '{hours} hours'))).* FROM dashboard.processes AS one "
+        "WHERE process = 'this'"
+    )
 
 
 def told(database: Database) -> system_state.Process:
@@ -171,11 +196,7 @@ def test_what_is_left_of_the_killed_goes_after_a_day(
     with beating("server", "this", database, often, traffic):
         wait_until(lambda: bool(admin(HEARD)), "this process is heard of")
         for hours in (23, 25):
-            admin(
-                f"INSERT INTO dashboard.processes SELECT (jsonb_populate_record(one, jsonb_build_object('process', "
-                f"'{hours}', 'heard_at', now() - interval '{hours} hours'))).* FROM dashboard.processes AS one "
-                "WHERE process = 'this'"
-            )
+            left_behind(admin, hours)
         delete_old(database, settings)
     assert admin("SELECT process FROM dashboard.processes") == [("23",)]
 
