@@ -101,12 +101,16 @@ class _Worker:
         watcher = Watcher(self._data.database, self._settings.changes_poll_seconds)
         is_watching = self._settings.change_tracking != "off"
         recover_at, pause_seconds = 0.0, 0.0
-        trouble = Trouble(log, "changes of the shop go unnoticed")
+        watching, recovering = (
+            Trouble(log, "changes of the shop go unnoticed"),
+            Trouble(log, "jobs that lost their worker are not taken up again"),
+        )
         while not self._is_ending.wait(pause_seconds):
             pause_seconds = self._settings.changes_poll_seconds
-            with trouble.told():
-                if is_watching:
+            if is_watching:
+                with watching.told():
                     pause_seconds = watcher.look()
-                if time.monotonic() >= recover_at:
-                    recover_at = time.monotonic() + _RECOVER_SECONDS
+            if time.monotonic() >= recover_at:
+                recover_at = time.monotonic() + _RECOVER_SECONDS
+                with recovering.told():
                     self._attempts.recover()

@@ -1,5 +1,6 @@
 """Workers: what they do by themselves, what a failure leaves, and how they end, in order or not."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -269,6 +270,34 @@ class TestFailures:
         )
         request(start().database, "retention")
         wait_until(lambda: jobs(admin, "retention")[0][:2] == ("done", 2), "it is done the second time")
+
+    def test_job_that_lost_its_worker_is_taken_up_again_though_changes_go_unnoticed(
+        self, start: Start, admin: Admin, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        start(changes_poll_seconds=0.1)
+        admin("ALTER TABLE dashboard.change_log RENAME TO gone")
+        wait_until(lambda: "changes of the shop go unnoticed" in caplog.text, "that is told")
+        admin(
+            "INSERT INTO procrastinate.procrastinate_jobs (queue_name, task_name, status)"
+            " VALUES ('default', 'retention', 'doing')"
+        )
+        wait_until(lambda: jobs(admin, "retention")[0][:2] == ("done", 2), "it is done")
+
+    def test_changes_are_noticed_though_no_job_can_be_taken_up_again(
+        self, start: Start, admin: Admin, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO, worker.__name__)
+        start(changes_poll_seconds=0.1)
+        admin("ALTER TABLE dashboard.job_attempts RENAME TO gone")
+        wait_until(
+            lambda: "jobs that lost their worker are not taken up again" in caplog.text, "that is told"
+        )
+        time.sleep(1.0)  # ten looks, and some attempts to take up jobs
+        order(admin, "a")
+        queued = "SELECT 1 FROM procrastinate.procrastinate_jobs WHERE task_name = 'refresh'"
+        wait_until(lambda: bool(admin(queued)), "a refresh is asked for")
+        assert "unnoticed" not in caplog.text
+        assert "this is over" not in caplog.text
 
 
 class TestEnds:
