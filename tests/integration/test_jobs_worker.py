@@ -351,10 +351,12 @@ class TestEnds:
             wait_until(lambda: orders_shown(admin) == 1, "the next worker shows it")
 
     def test_worker_that_is_off_does_nothing(self, database_url: str, tmp_path: Path) -> None:
+        before = {*threading.enumerate()}
         own = Settings(_env_file=None, data_dir=tmp_path, DATABASE_URL=database_url, worker="off")
         with opened(own) as data, working(data, own):
             assert request(data.database, "retention")
-            assert not {thread.name for thread in threading.enumerate()} & {"worker", "watcher"}
+            new = {*threading.enumerate()} - before
+            assert not {thread.name for thread in new} & {"worker", "watcher"}
 
 
 class TestRetention:
