@@ -42,7 +42,10 @@ _WRITES = 11  # at a time, of whose connections one is kept
 _BOUND = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', '2s', true)"
 
 # For what can as well be done later.
-_QUICKLY = "SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '2s', true)"
+_QUICK_SECONDS = 5
+_QUICKLY = f"""
+SELECT set_config('statement_timeout', '{_QUICK_SECONDS}s', true), set_config('lock_timeout', '2s', true)
+"""
 
 # A reader's session takes the role if it may and if the role can read here, and is read only and bounded in
 # time either way. Before PostgreSQL 16 every member of a role could take it.
@@ -197,11 +200,11 @@ class Database:
 
     @contextmanager
     def quick_writer(self) -> Iterator[Writer]:
-        """The same for what can be done later: a statement may take 5 s, and wait 2 s for a lock.
+        """The same for what can be done later: a statement may take 5 s, wait 2 s for a lock, and be done again.
 
-        Raises StatementTimeout and LockTaken.
+        Raises StatementTimeout, LockTaken, and DatabaseUnavailable if PostgreSQL hangs.
         """
-        with self.writer() as writer:
+        with self.writer() as writer, patience(writer.connection, _QUICK_SECONDS):
             writer.execute(_QUICKLY)
             yield writer
 

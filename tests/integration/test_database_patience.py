@@ -1,7 +1,7 @@
 """A PostgreSQL that hangs: it ends no statement, and says nothing."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -86,10 +86,10 @@ def test_not_everybody_waits_for_what_one_has_waited_for_in_vain(database: Datab
     await_an_answer(database)
 
 
-def await_an_answer(database: Database) -> None:
+def await_an_answer(database: Database, ask: Callable[[Database], object] = read) -> None:
     def answers() -> bool:
         with suppress(DatabaseUnavailable):
-            return read(database) == 1
+            return ask(database) == 1
         return False
 
     wait_until(answers, "it answers again")
@@ -118,6 +118,16 @@ def test_what_is_to_end_sooner_is_waited_for_less_and_no_longer_than_that(
     await_an_answer(database)
     with pytest.raises(DatabaseUnavailable, match="no answer came within 3 s"):
         ask_as_it_stops(database, url)
+
+
+def test_what_can_be_written_later_is_given_up_too(database: Database, url: str) -> None:
+    def write_as_it_stops() -> None:
+        with database.quick_writer() as writer, hanging(url):
+            writer.execute("SELECT 2")
+
+    with pytest.raises(DatabaseUnavailable, match="no answer came within 7 s"):
+        write_as_it_stops()
+    await_an_answer(database, write)
 
 
 def test_a_transaction_that_writes_has_all_the_time_it_takes(database: Database) -> None:
