@@ -30,17 +30,8 @@ RETENTION_HOURS = 24
 
 _COLUMNS = (
     *("process", "kind", "host", "pid", "version", "resident_bytes", "memory_bytes", "available_bytes"),
-    *(
-        "cpu_seconds",
-        "cpu_share",
-        "threads",
-        "sessions",
-        "lag_seconds",
-        "course",
-        "pools",
-        "requests",
-        "reruns",
-    ),
+    *("cpu_seconds", "cpu_share", "threads", "sessions", "lag_seconds"),
+    *("course", "pools", "requests", "reruns"),
     "versions",
 )
 _NAMES = ", ".join(_COLUMNS)
