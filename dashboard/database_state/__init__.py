@@ -18,8 +18,9 @@ from dashboard.database_state.indexes import (
 )
 from dashboard.database_state.missing import Candidate, is_scanned, is_worthwhile
 from dashboard.database_state.server import Replica, Server, Slot
-from dashboard.database_state.statements import Statement, StatementsUnknown, without_constants
+from dashboard.database_state.statements import Statement, StatementsUnknown
 from dashboard.database_state.tables import Growth, Table, prune_sizes, take_sizes
+from dashboard.database_state.texts import typed, without_constants
 from dashboard.database_state.trial import Trial, tried
 from dashboard.errors import DatabaseError
 from dashboard.parts import Part, begin, part
@@ -47,6 +48,7 @@ __all__ = [
     "read",
     "take_sizes",
     "tried",
+    "typed",
     "without_constants",
 ]
 

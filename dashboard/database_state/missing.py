@@ -12,7 +12,7 @@ from dashboard.database_state.indexes import Index
 from dashboard.database_state.predicates import scopes
 from dashboard.database_state.statements import Statement
 from dashboard.database_state.tables import Growth, Table
-from dashboard.database_state.wishes import SELECTIVE_SHARE, Wish, Wishes
+from dashboard.database_state.wishes import FEW_ROWS, SELECTIVE_SHARE, Wish, Wishes
 
 LEAST_BYTES, LEAST_ROWS = 80_000, 1_000
 """A table that is smaller is read in full as fast as by an index."""
@@ -165,11 +165,22 @@ def _serves(index: Index, wish: Wish) -> bool:
     following = index.columns[len(leading) : len(leading) + 1]
     if wish.ordered:
         passed_over = prod(share for name, share in shares.items() if name not in leading)
-        is_first = following == (wish.ordered[0].name,) and index.is_ordered(len(leading))
-        return is_first and passed_over >= SELECTIVE_SHARE
+        together = prod(shares[name] for name in leading) * wish.table.rows
+        return passed_over >= SELECTIVE_SHARE and _orders(index, wish, len(leading), together)
     if ranged and (following == (ranged,) or index.columns[:1] == (ranged,)):
         return True
     return ranged is None and {column.name for column in wish.equal} <= {*leading}
+
+
+def _orders(index: Index, wish: Wish, place: int, rows: float) -> bool:
+    """Whether an index has the wanted order from this key on, but for few rows that are alike."""
+    options: set[int] = set()
+    for number, column in enumerate(wish.ordered, place):
+        if index.columns[number : number + 1] != (column.name,) or not index.is_ordered(number):
+            return bool(options) and rows <= FEW_ROWS
+        options.add(index.keys[number][3])
+        rows *= column.share(wish.table.rows) or 1
+    return len(options) == 1
 
 
 def _merged(asked: Mapping[Wish, dict[Statement, None]]) -> dict[Wish, dict[Statement, None]]:

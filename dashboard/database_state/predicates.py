@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 from sqlglot import exp, parse_one
 from sqlglot.dialects.postgres import Postgres
-from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
+
+from dashboard.database_state.texts import typed
 
 Place: TypeAlias = tuple[str, str]
 """The name by which a statement calls a relation, empty if it does not say, and that of a column."""
@@ -57,51 +58,82 @@ def scopes(text: str) -> tuple[Scope, ...]:
         return ()
     try:
         # It takes $1,$2 for the beginning of a quoted text, unless there is a space.
-        tree = parse_one(_PARAMETER.sub(r"\g<0> ", text), dialect=Postgres)
+        tree = parse_one(_PARAMETER.sub(r"\g<0> ", typed(text)), dialect=Postgres)
         tree = normalize_identifiers(tree, dialect=Postgres)
-        nodes = list(tree.find_all(exp.Select, exp.Update, exp.Delete, bfs=True))
+        nodes = [
+            node
+            for node in tree.find_all(exp.Select, exp.Update, exp.Delete, bfs=True)
+            if isinstance(node, exp.Select) or isinstance(node.this, exp.Table)  # else it is a part of MERGE
+        ]
         numbers = {id(node): number for number, node in enumerate(nodes)}
         known = {part.alias for part in tree.find_all(exp.CTE)}
         return tuple(_scope(node, numbers, known) for node in nodes)
-    except (SqlglotError, RecursionError):
+    except Exception:  # whatever people write, and a parser makes of it
         return ()
 
 
 def _scope(node: exp.Expr, numbers: dict[int, int], known: set[str]) -> Scope:
-    joins = node.args.get("joins") or []
-    read = [*_from(node), *(join.this for join in joins)]
-    sources = [_source(one, known) for one in read]
-    found: dict[str, list[Place]] = {kind: [] for kind, _ in _COMPARISONS}
-    pairs: list[tuple[Place, Place]] = []
-    optional = _optional(joins, [source.alias for source in sources])
-    order = tuple(place for place in _order(node) if not optional or place[0] not in {"", *optional})
-    for condition, only in _conditions(node, joins):
-        kind, place = next(
-            ((kind, place) for kind, compared in _COMPARISONS if (place := compared(condition))), ("", None)
-        )
-        if (pair := _joined(condition)) is not None:
-            pairs.append(pair)
-        elif place and (only is None or place[0] == only):
-            found[kind].append(place)
-        elif only is None:
-            order = ()
-    for join in joins:
-        here = _source(join.this, known).alias
-        for name in join.args.get("using") or []:
-            others = [source.alias for source in sources if source.alias != here]
-            pairs += [((here, name.name), (other, name.name)) for other in others]
-    told = {kind: tuple(places) for kind, places in found.items()}
-    return Scope(tuple(sources), **told, joins=tuple(pairs), order=order, outer=_outer(node, numbers))
-
-
-def _optional(joins: Sequence[exp.Expr], names: Sequence[str]) -> set[str]:
-    """The sources of which a row may be missing in what an outer join makes."""
+    joins, where = node.args.get("joins") or [], node.args.get("where")
+    sources = [_source(one, known) for one in (*_from(node), *(join.this for join in joins))]
+    names = [source.alias for source in sources]
+    compared = _Comparisons()
+    if where is not None:
+        compared.take(where.this)
+    there = compared.names()  # what WHERE says something of is not missing, so an outer join is none
     optional: set[str] = set()
     for number, join in enumerate(joins, len(names) - len(joins)):
-        side = join.args.get("side")
-        optional |= {*names[number : number + 1]} if side in ("LEFT", "FULL") else set()
-        optional |= {*names[:number]} if side in ("RIGHT", "FULL") else set()
-    return optional
+        before, here, side = names[:number], names[number], join.args.get("side") or ""
+        side = "" if side == "LEFT" and here in there else side
+        optional |= {*{"LEFT": [here], "RIGHT": before, "FULL": [*before, here]}.get(side, [])}
+        only = {"LEFT": [here], "RIGHT": before, "FULL": []}.get(side)
+        if (on := join.args.get("on")) is not None:
+            compared.take(on, only)
+        for name in join.args.get("using") or []:
+            for other in before:
+                compared.pair((here, name.name), (other, name.name), only)
+    order = _order(node)
+    if not compared.are_all or (optional and {place[0] for place in order} & {"", *optional}):
+        order = ()
+    found = {kind: tuple(places) for kind, places in compared.found.items()}
+    return Scope(
+        tuple(sources), **found, joins=tuple(compared.pairs), order=order, outer=_outer(node, numbers)
+    )
+
+
+class _Comparisons:
+    """What conditions compare. ``are_all``: they say nothing else about which rows there are.
+
+    ``only`` are the sources whose rows a condition can leave out, if not all: an outer join keeps the others.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[Place]] = {kind: [] for kind, _ in _KINDS}
+        self.pairs: list[tuple[Place, Place]] = []
+        self.are_all = True
+
+    def take(self, condition: exp.Expr, only: Sequence[str] | None = None) -> None:
+        for one in _conjuncts(condition):
+            if (places := _joined(one)) is not None:
+                self.pair(*places, only)
+            elif told := next(((kind, place) for kind, read in _KINDS if (place := read(one))), None):
+                kind, place = told[0], _of(told[1], only)
+                if only is None or place[0] in only:
+                    self.found[kind].append(place)
+            elif only is None:
+                self.are_all = False
+
+    def pair(self, one: Place, other: Place, only: Sequence[str] | None) -> None:
+        """Of each, rows are found by the other."""
+        one, other = _of(one, only), _of(other, only)
+        self.pairs += [each for each in ((one, other), (other, one)) if only is None or each[0][0] in only]
+
+    def names(self) -> set[str]:
+        return {place[0] for places in self.found.values() for place in places}
+
+
+def _of(place: Place, only: Sequence[str] | None) -> Place:
+    """The same of the one source that it can be of, if it does not say."""
+    return (only[0], place[1]) if only and len(only) == 1 and not place[0] else place
 
 
 def _from(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -120,21 +152,14 @@ def _source(node: exp.Expr, known: set[str]) -> Source:
     return Source(node.alias_or_name, node.db, node.name)
 
 
-def _conditions(node: exp.Expr, joins: Sequence[exp.Expr]) -> Iterator[tuple[exp.Expr, str | None]]:
-    """What rows have to fulfil, or those of one source only: an outer join keeps the others all the same."""
-    if (where := node.args.get("where")) is not None:
-        yield from ((one, None) for one in _conjuncts(where.this))
-    for join in joins:
-        side, on = join.args.get("side"), join.args.get("on")
-        only = None if not side else join.this.alias_or_name if side == "LEFT" else ""
-        yield from ((one, only) for one in (_conjuncts(on) if on is not None else ()))
-
-
 def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
     node = node.unnest()
     if isinstance(node, exp.And):
         for one in node.flatten():
             yield from _conjuncts(one)
+    elif isinstance(node, exp.EQ) and isinstance(node.left, exp.Tuple) and isinstance(node.right, exp.Tuple):
+        for one, other in zip(node.left.expressions, node.right.expressions, strict=False):
+            yield exp.EQ(this=one, expression=other)
     else:
         yield node
 
@@ -162,7 +187,8 @@ def _output(node: exp.Expr, by: exp.Expr) -> exp.Expr:
     """What a name in ORDER BY stands for, or a number."""
     found: list[exp.Expr] = node.expressions
     if isinstance(by, exp.Literal) and by.is_int:
-        found = found[int(by.this) - 1 : int(by.this)]
+        number = int(by.this)
+        found = [] if any(one.is_star for one in found[:number]) else found[number - 1 : number]
     else:
         is_name = isinstance(by, exp.Column) and not by.table
         found = [one for one in found if is_name and one.output_name == by.name]
@@ -170,9 +196,7 @@ def _output(node: exp.Expr, by: exp.Expr) -> exp.Expr:
 
 
 def _place(node: exp.Expr | None) -> Place | None:
-    """A column, or the first of several that are compared as one: ``(day, order_id) < ($1, $2)``."""
     node = node.unnest() if node is not None else None
-    node = node.expressions[0] if isinstance(node, exp.Tuple) and node.expressions else node
     return (node.table, node.name) if isinstance(node, exp.Column) else None
 
 
@@ -189,7 +213,9 @@ def _joined(node: exp.Expr) -> tuple[Place, Place] | None:
 
 
 def _equal(node: exp.Expr) -> Place | None:
-    return _compared(node) if isinstance(node, exp.EQ) and node.find(exp.Any) is None else None
+    if not isinstance(node, exp.EQ) or node.find(exp.Any):
+        return None
+    return _compared(node.left, node.right)
 
 
 def _listed(node: exp.Expr) -> Place | None:
@@ -199,24 +225,31 @@ def _listed(node: exp.Expr) -> Place | None:
     if isinstance(node, exp.In):
         is_list = node.args.get("query") is None and all(map(_is_known, node.expressions))
         return _place(node.this) if is_list else None
-    return _compared(node) if isinstance(node, exp.EQ) else None
+    return _compared(node.left, node.right) if isinstance(node, exp.EQ) else None
 
 
 def _between(node: exp.Expr) -> Place | None:
     if isinstance(node, exp.Between):
         return _place(node.this) if _is_known(node.args["low"]) and _is_known(node.args["high"]) else None
-    return _compared(node) if isinstance(node, exp.GT | exp.GTE | exp.LT | exp.LTE) else None
+    if not isinstance(node, exp.GT | exp.GTE | exp.LT | exp.LTE):
+        return None
+    return _compared(_first(node.left), _first(node.right))
 
 
-def _compared(node: exp.Binary) -> Place | None:
+def _first(node: exp.Expr) -> exp.Expr:
+    """Of several that are compared as one, what decides before the others: ``(day, order_id) < ($1, $2)``."""
+    return node.expressions[0] if isinstance(node, exp.Tuple) and node.expressions else node
+
+
+def _compared(left: exp.Expr, right: exp.Expr) -> Place | None:
     """The column that is compared with what is known beforehand."""
-    for one, other in ((node.left, node.right), (node.right, node.left)):
+    for one, other in ((left, right), (right, left)):
         if (place := _place(one)) and _is_known(other):
             return place
     return None
 
 
-_COMPARISONS: tuple[tuple[str, Callable[[exp.Expr], Place | None]], ...] = (
+_KINDS: tuple[tuple[str, Callable[[exp.Expr], Place | None]], ...] = (
     ("equalities", _equal),
     ("lists", _listed),
     ("ranges", _between),

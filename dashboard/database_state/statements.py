@@ -1,11 +1,10 @@
 """The statements that are really run: those that PostgreSQL counts, and those of this program."""
 
-import re
 from dataclasses import dataclass
-from itertools import count
 
 from dashboard.catalogue import catalogue
 from dashboard.database import Snapshot
+from dashboard.database_state.texts import without_constants
 from dashboard.errors import DatabaseError
 from dashboard.parts import OWN
 from dashboard.parts import own as marked
@@ -30,13 +29,6 @@ LIMIT $2
 """
 _HIDDEN = "<insufficient privilege>"
 
-# Comments and quoted names, in which a quote is none; then texts, of which the end may be cut off.
-_CONSTANT = re.compile(
-    r"""(/\*.*?\*/|--[^\n]*|"[^"]*")|[eE]'(?:[^'\\]|''|\\.)*(?:'|$)|'(?:[^']|'')*(?:'|$)"""
-    r"""|\$([A-Za-z_]\w*|)\$.*?(?:\$\2\$|$)""",
-    re.DOTALL,
-)
-
 
 class StatementsUnknown(DatabaseError):
     """PostgreSQL does not count statements, or does not show them."""
@@ -53,15 +45,6 @@ class Statement:
     calls: int | None = None
     total_ms: float | None = None
     name: str = ""
-
-
-def without_constants(text: str) -> str:
-    """A statement with ``$1``, ``$2`` … for its texts, as PostgreSQL counts it.
-
-    At times it does not: of a prepared one that it had forgotten, it knows no other form than the first one's.
-    """
-    numbers = count(max(map(int, re.findall(r"\$(\d+)", text)), default=0) + 1)
-    return _CONSTANT.sub(lambda found: found[1] or f"${next(numbers)}", text)
 
 
 def counted(snapshot: Snapshot) -> tuple[Statement, ...]:

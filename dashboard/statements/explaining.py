@@ -9,7 +9,7 @@ from functools import cache
 from dashboard.catalogue import Query, catalogue
 from dashboard.data.question import question
 from dashboard.database import Cancellation, Database, Snapshot
-from dashboard.database_state import without_constants
+from dashboard.database_state import typed, without_constants
 from dashboard.demand import restored_params, restored_values
 from dashboard.errors import DatabaseError, ParameterError, StatementTimeout
 from dashboard.parts import OWN, asked, begin
@@ -21,8 +21,6 @@ MEASURED_SECONDS = 15
 
 # Of a query, or of the cursor by which its rows are fetched.
 _NAME = re.compile(r'/\* ([\w/]+) \*/\s*$|^FETCH .* "([\w/]+)"$')
-# With a place for the constant, this is no SQL any more.
-_TYPED = re.compile(r"\b(interval|date|time(?:stamp)?(?:tz| with(?:out)? time zone)?)\s+(\$\d+)", re.I)
 _MADE = "explore/"  # in no file: their SQL is made for what somebody explores
 _LISTS = ("indexed", "varchars")
 _UNKNOWN = "Which parameters it is asked with is not known, so this is the plan for any, and it was not run."
@@ -217,6 +215,6 @@ def _of_counted(snapshot: Snapshot, number: str) -> Subject:
         )
         if not is_plannable:
             raise DatabaseError("This is a command, which has no plan.")
-        sql = _TYPED.sub(r"\2::\1", without_constants(text))
+        sql = typed(without_constants(text))
         return Subject(made(text) or "A statement of somebody's", sql, (), None, (), None)
     raise ParameterError("PostgreSQL does not know this statement any more.")

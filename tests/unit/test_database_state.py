@@ -98,7 +98,9 @@ class TestMissing:
             ("SELECT 1 FROM orders WHERE lower(person) = $1", []),
             ("SELECT 1 FROM orders WHERE person = $1 OR day = $2", []),
             ("SELECT 1 FROM orders WHERE person = $1 OR (person = $2 OR $3 = person)", ["orders person"]),
-            ("SELECT 1 FROM orders WHERE (person, day) = ($1, $2)", ["orders person"]),
+            ("SELECT 1 FROM orders WHERE (status, person) = ($1, $2)", ["orders person"]),
+            ("SELECT 1 FROM orders WHERE person = $1 AND day >= date $2 AND day < date$3", ["orders person"]),
+            ("MERGE INTO orders USING few ON person = id WHEN MATCHED THEN UPDATE SET note = $1", []),
             ("UPDATE orders SET status = 'x' WHERE person = $1", ["orders person"]),
             ("DELETE FROM orders WHERE day < $1", ["orders day"]),
             ("WITH orders AS (SELECT 1 AS person) SELECT 1 FROM orders WHERE person = $1", []),
@@ -141,6 +143,12 @@ class TestMissing:
             ("SELECT 1 FROM orders WHERE status IN ($1, $2) ORDER BY day LIMIT 50", ["orders day"]),
             ("SELECT 1 FROM orders WHERE status = ANY ($1) ORDER BY day LIMIT 50", ["orders day"]),
             ("SELECT 1 FROM orders WHERE person IN ($1, $2) ORDER BY day LIMIT 50", ["orders person"]),
+            (
+                "SELECT 1 FROM orders WHERE (status, person) = ($1, $2) ORDER BY day LIMIT 50",
+                ["orders person"],
+            ),
+            ("SELECT 1 FROM orders WHERE (status, state) IN (($1, $2), ($3, $4)) ORDER BY day LIMIT 50", []),
+            ("SELECT o.*, day FROM orders AS o ORDER BY 2 LIMIT 50", []),
             ("SELECT day::date FROM orders ORDER BY day LIMIT 50", []),
             ("SELECT 1 FROM orders ORDER BY day LIMIT ALL", []),
             ("SELECT 1 FROM orders ORDER BY day LIMIT NULL", []),
@@ -162,6 +170,11 @@ class TestMissing:
             (
                 "SELECT 1 FROM orders AS o LEFT JOIN order_items AS i ON i.order_id = o.order_id"
                 " ORDER BY i.day LIMIT 9",
+                [],
+            ),
+            (
+                "SELECT 1 FROM orders AS o LEFT JOIN order_items AS i ON i.order_id = o.order_id"
+                " ORDER BY i.day, o.person LIMIT 9",
                 [],
             ),
             (
@@ -195,6 +208,14 @@ class TestMissing:
         assert missing(sql, index("day", keys=(("day", 1, 0, 3, True),))) == []
         assert missing(sql, index("day", keys=(key,))) == ["orders day"]
 
+    def test_is_one_where_many_rows_are_alike_in_what_an_index_orders_by(self) -> None:
+        sql = "SELECT 1 FROM orders ORDER BY status, day LIMIT 50"
+        assert missing(sql, index("status")) == ["orders status day"]
+        assert missing(sql, index("status", "day")) == []
+        assert missing(sql.replace("status", "person"), index("person")) == []
+        mixed = index("status", "day", keys=(("status", 1, 0, 0, True), ("day", 1, 0, 3, True)))
+        assert missing(sql, mixed) == ["orders status day"]
+
     def test_of_a_long_condition_is_looked_for(self) -> None:
         alternatives = " OR ".join(f"person = {number}" for number in range(1_000))
         assert missing(f"SELECT 1 FROM orders WHERE {alternatives}") == ["orders person"]
@@ -226,6 +247,27 @@ class TestMissing:
     )
     def test_in_joins(self, sql: str, expected: list[str]) -> None:
         assert sorted(missing(sql)) == expected
+
+    @pytest.mark.parametrize(
+        ("join", "expected"),
+        [
+            ("LEFT JOIN order_items AS i ON i.order_id = o.order_id AND i.day > $1", ["order_items day"]),
+            ("LEFT JOIN order_items AS i ON i.order_id = o.order_id AND o.person = $1", []),
+            ("RIGHT JOIN order_items AS i ON i.order_id = o.order_id AND o.person = $1", ["orders person"]),
+            ("RIGHT JOIN order_items AS i ON i.order_id = o.order_id AND i.person = $1", []),
+            ("FULL JOIN order_items AS i ON i.order_id = o.order_id AND o.person = $1", []),
+            (
+                "LEFT JOIN order_items AS i ON i.order_id = o.order_id WHERE i.person = $1",
+                ["order_items person", "orders order_id (join)"],
+            ),
+            (
+                "LEFT JOIN order_items AS i USING (order_id) WHERE o.person = $1",
+                ["order_items order_id (join)", "orders person"],
+            ),
+        ],
+    )
+    def test_in_outer_joins_is_of_the_side_that_is_searched(self, join: str, expected: list[str]) -> None:
+        assert sorted(missing(f"SELECT 1 FROM orders AS o {join}")) == expected
 
     def test_is_none_where_an_index_of_another_column_of_the_join_leaves_few_rows(self) -> None:
         sql = (
@@ -291,6 +333,9 @@ def test_all_our_own_queries_can_be_read() -> None:
             """SELECT "it's", $1 -- don't\n/* it's */ /* name */""",
         ),
         ("SELECT 1 WHERE a = 'cut o", "SELECT 1 WHERE a = $1"),
+        ("SELECT date'2017-01-01', U&'d', x'1F', $1", "SELECT date$2, $3, $4, $1"),
+        ("SELECT 'costs $500', $1, a$b$c", "SELECT $2, $1, a$b$c"),
+        (f"SELECT '{'$' + '9' * 5_000}'", "SELECT $1"),
     ],
 )
 def test_texts_that_postgresql_left_in_a_statement_become_parameters(text: str, expected: str) -> None:
