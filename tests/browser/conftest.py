@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, WebSocket, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from dashboard.database import Database
 from dashboard.refresh import refresh_views
@@ -125,6 +128,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         page = context.new_page()
+        _runs[page] = Runs(page)
         page.on("console", lambda message: complaints.extend(complaint(message)))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: complaints.extend(stranger(request.url, url)))
@@ -148,8 +152,44 @@ def stranger(asked: str, home: str) -> list[str]:
     return [] if is_inside else [f"asked {asked}"]
 
 
+class Runs:
+    """Whether a page waits for a run of its script.
+
+    It shows that it runs once the server has begun. A busy one takes its time, in which the page seems to be done.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.is_asked = self.is_running = False
+        page.on("websocket", self._follow)
+
+    def _follow(self, link: WebSocket) -> None:
+        self.is_asked = True  # for the first one
+        link.on("framesent", self._sent)
+        link.on("framereceived", self._received)
+
+    def _sent(self, data: str | bytes) -> None:
+        if isinstance(data, bytes) and BackMsg.FromString(data).WhichOneof("type") == "rerun_script":
+            self.is_asked = True
+
+    def _received(self, data: str | bytes) -> None:
+        message = ForwardMsg.FromString(data) if isinstance(data, bytes) else ForwardMsg()
+        match message.WhichOneof("type"):
+            case "new_session":
+                self.is_asked, self.is_running = False, True
+            case "script_finished":
+                self.is_running = False
+                self.is_asked |= message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+
+
+_runs: WeakKeyDictionary[Page, Runs] = WeakKeyDictionary()
+
+
 def settled(page: Page) -> Page:
     """The page, once its script is done and all charts are drawn."""
+    if runs := _runs.get(page):
+        wait_until(
+            lambda: page.wait_for_timeout(10) or not (runs.is_asked or runs.is_running), "no run goes on"
+        )
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     # Of all charts at once: while a rerun replaces them, one that is counted may be gone when it is looked at.
@@ -162,5 +202,5 @@ def metrics(page: Page) -> Locator:
 
 
 def figures(page: Page) -> list[str]:
-    """What the metrics say. After a choice, expect of ``metrics`` first what it changes: its run may not have begun."""
+    """What the metrics say."""
     return metrics(settled(page)).all_text_contents()

@@ -130,7 +130,7 @@ def test_all_of_it_with_a_keyboard(daybook: Daybook, open_page: OpenPage) -> Non
     page.keyboard.press("Escape")
     expect(metrics(page)).not_to_have_text(before)
 
-    by = page.get_by_role("combobox", name="Broken down by")
+    by = settled(page).get_by_role("combobox", name="Broken down by")
     by.focus()
     page.keyboard.type("Payment")
     page.keyboard.press("Enter")
