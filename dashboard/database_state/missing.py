@@ -12,12 +12,13 @@ from dashboard.database_state.indexes import Index
 from dashboard.database_state.predicates import scopes
 from dashboard.database_state.statements import Statement
 from dashboard.database_state.tables import Growth, Table
-from dashboard.database_state.wishes import FEW_ROWS, SELECTIVE_SHARE, Wish, Wishes
+from dashboard.database_state.wishes import SELECTIVE_SHARE, Wish, Wishes
 
 LEAST_BYTES, LEAST_ROWS = 80_000, 1_000
 """A table that is smaller is read in full as fast as by an index."""
 
 _NARROW_SHARE = 0.01
+_SORTED_ROWS = 10_000  # that are alike in what an index has in order: to sort them takes some milliseconds
 _ENTRY_BYTES, _FILLED_SHARE = (
     16,
     0.9,
@@ -177,7 +178,7 @@ def _orders(index: Index, wish: Wish, place: int, rows: float) -> bool:
     options: set[int] = set()
     for number, column in enumerate(wish.ordered, place):
         if index.columns[number : number + 1] != (column.name,) or not index.is_ordered(number):
-            return bool(options) and rows <= FEW_ROWS
+            return bool(options) and rows <= _SORTED_ROWS
         options.add(index.keys[number][3])
         rows *= column.share(wish.table.rows) or 1
     return len(options) == 1

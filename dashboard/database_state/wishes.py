@@ -12,9 +12,7 @@ SELECTIVE_SHARE = 0.05
 """PostgreSQL reads a table rather in full than more of its rows one by one."""
 
 _MOST_COLUMNS = 3
-FEW_ROWS = 100
-"""So many are sorted, or looked through, in no time."""
-
+_FEW_ROWS = 100
 _ADDS_LITTLE_SHARE = 0.2
 
 
@@ -68,11 +66,11 @@ class Wishes:
         chosen: list[Column] = []
         for column in sorted(equal, key=lambda one: one.share(table.rows) or 1):
             of_one = column.share(table.rows) or 1
-            is_enough = share * table.rows <= FEW_ROWS or len(chosen) == _MOST_COLUMNS
+            is_enough = share * table.rows <= _FEW_ROWS or len(chosen) == _MOST_COLUMNS
             if not is_enough and of_one <= _ADDS_LITTLE_SHARE:
                 chosen.append(column)
                 share *= of_one
-        is_many = share * table.rows > FEW_ROWS and len(chosen) < _MOST_COLUMNS
+        is_many = share * table.rows > _FEW_ROWS and len(chosen) < _MOST_COLUMNS
         ranged = next((one for one in ranges if is_many and self._is_selective(table, one)), None)
         if ranged is None and share > SELECTIVE_SHARE:
             return None
@@ -101,7 +99,7 @@ class Wishes:
         if not is_known or {*ranges} - {order[0]} or any(self._is_selective(table, one) for one in lists):
             return None
         ordered = [column for column in order if column not in equal]
-        if not ordered or prod(shares[one] or 1 for one in equal) * table.rows <= FEW_ROWS:
+        if not ordered or prod(shares[one] or 1 for one in equal) * table.rows <= _FEW_ROWS:
             return None
         chosen = sorted(equal, key=lambda one: shares[one] or 1)[: _MOST_COLUMNS - 1]
         following = ordered[: _MOST_COLUMNS - len(chosen)]

@@ -213,6 +213,8 @@ class TestMissing:
         assert missing(sql, index("status")) == ["orders status day"]
         assert missing(sql, index("status", "day")) == []
         assert missing(sql.replace("status", "person"), index("person")) == []
+        of_a_day = "SELECT 1 FROM orders ORDER BY day DESC, state DESC, order_id DESC LIMIT 50"
+        assert missing(of_a_day, index("day", "order_id")) == []
         mixed = index("status", "day", keys=(("status", 1, 0, 0, True), ("day", 1, 0, 3, True)))
         assert missing(sql, mixed) == ["orders status day"]
 
