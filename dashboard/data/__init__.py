@@ -17,7 +17,7 @@ from dashboard.data.question import EVER, Question, question
 from dashboard.data.reading import DAYS, Reading
 from dashboard.data.shown import Shown
 from dashboard.data.statement import Source
-from dashboard.data.streaming import Stream, counted, streamed
+from dashboard.data.streaming import Stream, streamed
 from dashboard.database import Cancellation, Database
 from dashboard.errors import DatabaseUnavailable
 from dashboard.settings import Settings
@@ -92,10 +92,7 @@ class Data:
         ``count`` is SQL of the same parameters that says how many rows there are.
         """
         asked = question(query, span, params)
-        with (
-            counted(self.statistics, query.name) as spent,
-            streamed(self._source, asked, count, cancellation, spent) as stream,
-        ):
+        with streamed(self._source, self.statistics, asked, count, cancellation) as stream:
             yield stream
 
     def extent(self) -> Extent | None:

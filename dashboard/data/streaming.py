@@ -14,6 +14,7 @@ from dashboard.data.statement import Source
 from dashboard.database import Cancellation
 from dashboard.errors import DatabaseError, StatementCancelled
 from dashboard.telemetry import Statistics
+from dashboard.telemetry.statements import Course
 from dashboard.versions import read_versions
 
 
@@ -26,37 +27,15 @@ class Stream:
     provenance: Provenance
 
 
-@dataclass(slots=True)
-class Spent:
-    """The time of the database for a read, without what is done with its rows meanwhile."""
-
-    ms: float = 0.0
-
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.ms += (time.perf_counter() - began) * 1_000
-
-    def taking(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        while True:
-            with self.timed():
-                frame = next(frames, None)
-            if frame is None:
-                return
-            yield frame
-
-
 @contextmanager
 def streamed(
-    source: Source, asked: Question, count: str, cancellation: Cancellation, spent: Spent
+    source: Source, statistics: Statistics, asked: Question, count: str, cancellation: Cancellation
 ) -> Iterator[Stream]:
     """An answer, to be taken within the block; ``count`` is SQL of the same parameters that says how many rows."""
     values = asked.values_for(None)
     with (
         source.log.course(asked.query, values) as course,
+        _counted(statistics, asked.query.name, course),
         source.database.long_snapshot(cancellation) as snapshot,
     ):
         course.placed()
@@ -64,24 +43,25 @@ def streamed(
         version = read_versions(snapshot).of(asked.query.tags)
         through = snapshot.frame(source.extent_sql)["last_day"][0]
         snapshot.tune(asked.query.settings)
-        with spent.timed():
-            rows = snapshot.frame(count, values).item()
+        began = time.perf_counter()
+        rows = snapshot.frame(count, values).item()
+        counting_ms = (time.perf_counter() - began) * 1_000
         frames = snapshot.frames(asked.query.statement, values, name=asked.query.name)
         provenance = Provenance(DATABASE, version, created, through, 0.0, (asked.asked,))
-        yield Stream(course.taking(values, spent.taking(frames), spent.ms), rows, provenance)
+        yield Stream(course.taking(values, frames, counting_ms), rows, provenance)
 
 
 @contextmanager
-def counted(statistics: Statistics, query: str) -> Iterator[Spent]:
+def _counted(statistics: Statistics, query: str, course: Course) -> Iterator[None]:
     """Count what is read in the block as one read, past the cache; none if its reader gave it up, or failed."""
-    started, spent = time.perf_counter(), Spent()
+    started = time.perf_counter()
 
     def count(source: str) -> None:
         elapsed_ms = (time.perf_counter() - started) * 1_000
-        statistics.record(query, source, elapsed_ms=elapsed_ms, spent_ms=spent.ms)
+        statistics.record(query, source, elapsed_ms=elapsed_ms, spent_ms=course.spent_ms)
 
     try:
-        yield spent
+        yield
     except StatementCancelled:
         raise
     except DatabaseError:

@@ -77,6 +77,11 @@ class Course:
         self._waited_ms: float | None = None
         self._run = Run(values, self._began)
 
+    @property
+    def spent_ms(self) -> float:
+        """The time of the database for the statement at hand, without what is done with its rows meanwhile."""
+        return 0.0 if self._waited_ms is None else self._run.ms
+
     def placed(self) -> None:
         """It has its place and its connection, and waits no more."""
         self._waited_ms = _ms_since(self._began)
@@ -109,7 +114,7 @@ class Course:
 
     def fail(self, error: BaseException) -> None:
         """The statement at hand failed, or there was no place for it."""
-        self._tell(0.0 if self._waited_ms is None else self._run.ms, error)
+        self._tell(self.spent_ms, error)
 
     def _tell(self, run_ms: float, error: BaseException | None) -> None:
         wait_ms = _ms_since(self._began) if self._waited_ms is None else self._waited_ms
