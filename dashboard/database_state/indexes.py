@@ -16,10 +16,8 @@ from dashboard.parts import asked
 _MOSTLY_EMPTY_SHARE, _MUCH_EMPTY_BYTES = 0.5, 10_000_000  # half of an index may well be, by random inserts
 
 _LEAST_BYTES = 80_000
-_USUAL_ORDERS = (
-    0,
-    3,
-)  # in pg_index.indoption: ascending with NULL at the end, or descending with it at the beginning
+# In pg_index.indoption: ascending with NULL at the end, or descending with it at the beginning.
+_USUAL_ORDERS = (0, 3)
 # What this program and its job queue made is not for others to drop.
 _OURS = ("dashboard.", "procrastinate.")
 

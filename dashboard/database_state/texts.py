@@ -11,6 +11,7 @@ _CONSTANT = re.compile(
     r"""|(?<![\w$])\$([A-Za-z_]\w*|)\$.*?(?:\$\2\$|$)""",
     re.DOTALL,
 )
+_QUOTE = re.compile(r"'|\$\w*\$")
 _PARAMETER = re.compile(r"\$(\d{1,5})\b")
 _TYPED = re.compile(
     r"\b(interval|date|time(?:stamp)?(?:tz| with(?:out)? time zone)?|inet|cidr|jsonb?|uuid|bytea)\s*(\$\d+)\b",
@@ -23,6 +24,8 @@ def without_constants(text: str) -> str:
 
     At times it does not: of a prepared one that it had forgotten, it knows no other form than the first one's.
     """
+    if not _QUOTE.search(text):  # nearly all, and to look for more takes long
+        return text
     rest = _CONSTANT.sub(lambda found: found[1] or " ", text)
     numbers = count(max(map(int, _PARAMETER.findall(rest)), default=0) + 1)
     return _CONSTANT.sub(lambda found: found[1] or f"${next(numbers)}", text)
